@@ -1,0 +1,54 @@
+/* Configuration in layers (DESIGN: built in < system < user < config.d < [project] section < the project's own file,
+ * which may only tighten until trusted < command line). A struct config is the merged result, each value with the
+ * layer, file and line it came from. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/fail.h"
+#include "policy/option.h"
+
+enum config_layer {
+	CONFIG_BUILTIN, CONFIG_SYSTEM, CONFIG_USER, CONFIG_DROPIN, CONFIG_SECTION, CONFIG_PROJECT, CONFIG_COMMAND,
+};
+
+struct config;
+struct config *config_new(void); /* every option at its default; NULL: out of memory */
+struct config *config_free(struct config *c);
+DEFINE_CLEANUP(struct config, config_free)
+#define _cleanup_config_ _cleanup_(config_free_p)
+
+struct config_files {
+	const char *system;  /* /etc/claude-sandbox/config; an absent file is an empty one */
+	const char *user;    /* ~/.config/claude-sandbox/config, or --config FILE (then it must exist) */
+	bool user_required;
+	const char *dropins; /* ~/.config/claude-sandbox/config.d */
+	const char *project; /* the project's real path: for [project "..."] sections and .claude-sandbox.conf */
+	const char *repository; /* the main repository's path (worktrees share trust); NULL: project */
+	const char *trust_dir;	/* where trusted hashes are kept */
+	const char *trust_hash; /* --trust HASH: accept exactly this content, or NULL */
+};
+
+/* Reads all layers. An unknown key, a wrong type, an overlong line: -EINVAL, f says file:line and the nearest key.
+ * The project's file is hostile: it is read by a locked-up child. What it would loosen untrusted makes config_load
+ * fail with -EPERM and a hint that names `claude-sandbox trust`. */
+int config_load(struct config *c, const struct config_files *files, struct fail *f);
+
+/* One setting; where is "file:line" or "--option". Layer CONFIG_COMMAND for the command line. */
+int config_set(struct config *c, enum config_layer layer, const char *where, const char *name, const char *value, struct fail *f);
+
+/* Getters: the option's type must fit (asserted). */
+bool config_is_set(const struct config *c, enum option_id id); /* has a value at all */
+const char *config_str(const struct config *c, enum option_id id); /* string and enum; NULL when unset */
+uint64_t config_num(const struct config *c, enum option_id id);	   /* int, size (bytes), duration (ms); 0 when unset */
+bool config_bool(const struct config *c, enum option_id id);
+char *const *config_list(const struct config *c, enum option_id id); /* may be NULL; owned by c */
+enum config_layer config_origin(const struct config *c, enum option_id id, const char **ret_where);
+const char *config_entry_where(const struct config *c, enum option_id id, size_t i); /* of list entry i */
+const char *config_layer_name(enum config_layer l);
+
+/* SHA-256 in hex of the project's own file as trust sees it (its content and the repository); NULL where there is
+ * none. Caller frees. */
+char *config_trust_hash(const struct config_files *files);
