@@ -29,6 +29,10 @@ struct config_files {
 	const char *repository; /* the main repository's path (worktrees share trust); NULL: project */
 	const char *trust_dir;	/* where trusted hashes are kept */
 	const char *trust_hash; /* --trust HASH: accept exactly this content, or NULL */
+	const char *home;	/* for ~ and $XDG_*; NULL: path_home() */
+	/* Locks up the child that reads the project's file (kernel/isolate.h's isolate_parser; a parameter because the
+	 * two rooms stand on one floor). NULL only in tests. */
+	int (*isolate)(struct fail *f);
 };
 
 /* Reads all layers. An unknown key, a wrong type, an overlong line: -EINVAL, f says file:line and the nearest key.
@@ -42,13 +46,13 @@ int config_set(struct config *c, enum config_layer layer, const char *where, con
 /* Getters: the option's type must fit (asserted). */
 bool config_is_set(const struct config *c, enum option_id id); /* has a value at all */
 const char *config_str(const struct config *c, enum option_id id); /* string and enum; NULL when unset */
-uint64_t config_num(const struct config *c, enum option_id id);	   /* int, size (bytes), duration (ms); 0 when unset */
+uint64_t config_num(const struct config *c, enum option_id id);	   /* int, size (bytes), duration (ms), milli; 0 when unset */
 bool config_bool(const struct config *c, enum option_id id);
 char *const *config_list(const struct config *c, enum option_id id); /* may be NULL; owned by c */
 enum config_layer config_origin(const struct config *c, enum option_id id, const char **ret_where);
 const char *config_entry_where(const struct config *c, enum option_id id, size_t i); /* of list entry i */
 const char *config_layer_name(enum config_layer l);
 
-/* SHA-256 in hex of the project's own file as trust sees it (its content and the repository); NULL where there is
- * none. Caller frees. */
+/* SHA-256 in hex of the project's own file (what sha256sum prints), for --trust; NULL where there is none. Trust is
+ * kept per main repository and content. Caller frees. */
 char *config_trust_hash(const struct config_files *files);

@@ -14,7 +14,10 @@ enum option_type {
 	OPTION_STRING,
 	OPTION_ENUM,	 /* one of .choices */
 	OPTION_LIST,	 /* repeated keys add, an empty value resets, !x takes one out; blank-separated words */
-	OPTION_PATHS,	 /* a list whose entries are whole lines: paths with blanks; ~ and $XDG_* expand */
+	OPTION_MILLI,	 /* a decimal number kept in thousandths: 1.5 is 1500 */
+	OPTION_PATH,	 /* one path; ~ and $XDG_* expand, absolute (the command line: relative to the working directory) */
+	OPTION_PATHS,	 /* a list whose entries are whole lines: paths with blanks, as OPTION_PATH */
+	OPTION_NAMES,	 /* a list of whole lines: paths relative to the project, or absolute; ~ and $XDG_* expand */
 	OPTION_ENTRIES,	 /* a list whose entries are whole lines, as they are (K=V, rules) */
 };
 
@@ -48,8 +51,12 @@ struct option_def {
 	char letter;	  /* its short form, or 0 */
 	const char *arg;  /* the argument's name in help: "MODE"; NULL for a flag that takes none */
 	const char *help; /* one or more sentences */
+	uint64_t min;	  /* numbers: the least */
+	/* A further check of the value (of each entry of a list), or NULL: what is wrong with it ("not a name"). */
+	const char *(*check)(const char *value);
 };
 extern const struct option_def option_table[OPT__COUNT];
 
 const struct option_def *option_find(const char *name, enum option_id *ret_id);
 const char *option_nearest(const char *name);
+bool option_is_list(const struct option_def *o);
