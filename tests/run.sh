@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# run.sh [FILE.bats...]: every test there is, and the sum as the last line: "N passed, N failed, N skipped".
+#
+#   unit      meson's tests in $BUILD, and again in build-san under ASan and UBSan (fuzz corpora among them)
+#   bats      tests/*/*.bats, each file in a process of its own under tests/lib/reap; as root each file runs twice,
+#             once as root and once as an ordinary user
+#   mutation  variants with one protection taken out each must fail a named test (tests/mutation.sh)
+#   lint      tools/lint.sh
+#
+# With file names only those run. A file that says `# serial` in its first lines runs with nothing beside it; `# root only`
+# and `# user only` leave out the other turn. CS_TEST_PHASES="unit san bats mutation lint" picks phases.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+top=$PWD
+build=$top/${BUILD:-build}
+phases=${CS_TEST_PHASES:-unit san bats mutation lint}
+export CS_TEST_UID=${CS_TEST_UID:-21007}
+jobs=$(nproc)
+[ "$jobs" -le 4 ] || jobs=4
+
+work=$(mktemp -d /var/tmp/cs-tests.XXXXXX)
+chmod 755 "$work"
+cleanup() {
+	local p
+	for p in $(jobs -p); do kill "$p" 2>/dev/null; done
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+mkdir "$work/results"
+
+# result NAME PASSED FAILED SKIPPED: counted at the end; files, because jobs run beside each other
+result() { echo "$2 $3 $4" >"$work/results/${1//[\/ ]/_}"; }
+say() { printf '%s\n' "$*"; }
+has_phase() { case " $phases " in *" $1 "*) return 0 ;; esac; return 1; }
+
+# --- meson's tests ---
+
+meson_tests() { # LABEL BUILD
+	local log=$2/meson-logs/testlog.json
+	rm -f "$log"
+	meson test -C "$2" --no-rebuild --print-errorlogs --num-processes "$jobs" >"$work/$1.out" 2>&1
+	[ -s "$log" ] || {
+		# meson writes no log where it has no tests
+		grep -q 'No tests defined' "$work/$1.out" && { result "$1" 0 0 0; say "ok $1: no tests"; return; }
+		sed 's/^/# /' "$work/$1.out"
+		say "not ok $1: meson test did not run"
+		result "$1" 0 1 0
+		return
+	}
+	local sum
+	sum=$(python3 -c '
+import json, sys
+n = {"ok": 0, "bad": 0, "skip": 0}
+bad = []
+for line in open(sys.argv[1]):
+    t = json.loads(line)
+    if t["result"] in ("OK", "EXPECTEDFAIL"): n["ok"] += 1
+    elif t["result"] == "SKIP": n["skip"] += 1
+    else:
+        n["bad"] += 1
+        bad.append(t)
+for t in bad:
+    print("not ok", t["name"], "(" + t["result"] + ")", file=sys.stderr)
+    for s in ("stdout", "stderr"):
+        for l in t.get(s, "").splitlines()[-40:]: print("#  ", l, file=sys.stderr)
+print(n["ok"], n["bad"], n["skip"])' "$log" 2>"$work/$1.bad")
+	cat "$work/$1.bad"
+	# shellcheck disable=SC2086 # three numbers
+	result "$1" $sum
+	say "$1: $sum (passed, failed, skipped)"
+}
+
+sanitizer_build() {
+	[ -e build-san/build.ninja ] || meson setup build-san -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false >"$work/san.out" 2>&1 || {
+		sed 's/^/# /' "$work/san.out"
+		return 1
+	}
+	ninja -C build-san >"$work/san.out" 2>&1 || {
+		grep -v '^\[' "$work/san.out" | sed 's/^/# /'
+		return 1
+	}
+}
+
+# --- bats ---
+
+# The ordinary user: known by name in this run's own view of /etc/passwd, nowhere else.
+user_run() { # CMD...
+	local home=$work/user
+	if [ ! -d "$home" ]; then
+		mkdir "$home" "$home/tmp"
+		mkdir -m 700 "$home/run"
+		chown -R "$CS_TEST_UID:$CS_TEST_UID" "$home"
+		{ cat /etc/passwd; echo "tester:x:$CS_TEST_UID:$CS_TEST_UID:Test User:$home:/bin/bash"; } >"$work/passwd"
+		{ cat /etc/group; echo "tester:x:$CS_TEST_UID:"; } >"$work/group"
+	fi
+	local env=(env HOME="$home" XDG_RUNTIME_DIR="$home/run" TMPDIR="$home/tmp" USER=tester LOGNAME=tester
+		CS_REAL_HOME="$home" setpriv --reuid="$CS_TEST_UID" --regid="$CS_TEST_UID" --clear-groups)
+	if unshare -m true 2>/dev/null; then
+		# shellcheck disable=SC2016 # for the inner shell
+		unshare -m sh -c 'mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group && shift && exec "$@"' \
+			sh "$work" "${env[@]}" "$@"
+	else
+		"${env[@]}" "$@"
+	fi
+}
+
+bats_file() { # FILE root|user SOURCE-TREE
+	local rel=${1#"$top"/tests/} label out start ok bad skip plan status
+	label="${rel%.bats} ($2)"
+	out=$work/$(printf %s "$label" | tr '/ ()' '____').tap
+	start=$SECONDS
+	local cmd=("$3/${BUILD:-build}/tests/test-reap" timeout -k 10 "${CS_TEST_FILE_TIMEOUT:-600}" bats --tap "$3/tests/$rel")
+	export CS_BUILD=$3/${BUILD:-build} CS=$3/${BUILD:-build}/claude-sandbox
+	if [ "$2" = user ] && [ "$(id -u)" = 0 ]; then
+		(cd / && user_run "${cmd[@]}") >"$out" 2>&1 </dev/null
+	else
+		"${cmd[@]}" >"$out" 2>&1 </dev/null
+	fi
+	status=$?
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out" | head -n 1)
+	skip=$(grep -cE '^ok .*# skip' "$out")
+	ok=$(($(grep -c '^ok ' "$out") - skip))
+	bad=$(grep -c '^not ok ' "$out")
+	# what never ran has failed; so has a file whose tests passed but which left something running
+	[ $((ok + bad + skip)) -ge "${plan:-1}" ] || bad=$((bad + ${plan:-1} - ok - bad - skip))
+	[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+	result "bats $label" "$ok" "$bad" "$skip"
+	if [ "$bad" -gt 0 ]; then
+		grep -vE '^(ok |1\.\.)' "$out" | head -n 300
+		say "not ok $label: $ok passed, $bad failed, $skip skipped, status $status, $((SECONDS - start)) s"
+	else
+		grep -E '^ok .*# skip' "$out"
+		say "ok $label: $ok passed, $skip skipped, $((SECONDS - start)) s"
+	fi
+}
+
+# A tree that the ordinary user can read, built: this one where that is so, else a copy.
+user_tree() {
+	if [ "$(id -u)" != 0 ] || user_run test -r "$build/claude-sandbox" -a -r "$top/tests/run.sh"; then
+		echo "$top"
+		return
+	fi
+	mkdir "$work/tree"
+	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -at "$work/tree" || return
+	(cd "$work/tree" && meson setup "${BUILD:-build}" -Dtests=enabled && ninja -C "${BUILD:-build}") >"$work/tree.out" 2>&1 || {
+		cat "$work/tree.out" >&2
+		return 1
+	}
+	echo "$work/tree"
+}
+
+bats_all() { # FILE...
+	local f who tree turn head queue=() serial=()
+	tree=$(user_tree) || {
+		say "not ok the tree could not be built for the ordinary user"
+		result "bats tree" 0 1 0
+		tree=
+	}
+	for f; do
+		head=$(head -n 5 "$f")
+		for who in root user; do
+			[ "$who" = user ] || [ "$(id -u)" = 0 ] || continue
+			case $head in *"# root only"*) [ "$who" = root ] || continue ;; esac
+			case $head in *"# user only"*) [ "$who" = user ] || continue ;; esac
+			[ "$who" = root ] || [ -n "$tree" ] || continue
+			case $head in *"# serial"*) serial+=("$who $f") ;; *) queue+=("$who $f") ;; esac
+		done
+	done
+	user_run true 2>/dev/null # its files, before any job needs them
+	for turn in "${queue[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+		who=${turn%% *}
+		if [ "$who" = root ]; then bats_file "${turn#* }" root "$top" & else bats_file "${turn#* }" user "$tree" & fi
+	done
+	wait
+	for turn in "${serial[@]}"; do
+		who=${turn%% *}
+		if [ "$who" = root ]; then bats_file "${turn#* }" root "$top"; else bats_file "${turn#* }" user "$tree"; fi
+	done
+}
+
+# --- phases ---
+
+# lines_of NAME CMD...: a program that prints "ok NAME", "not ok NAME" and "skip NAME" lines
+lines_of() {
+	local name=$1 ok bad skip status
+	shift
+	"$@" >"$work/$name.out" 2>&1
+	status=$?
+	ok=$(grep -c '^ok ' "$work/$name.out")
+	bad=$(grep -c '^not ok ' "$work/$name.out")
+	skip=$(grep -c '^skip ' "$work/$name.out")
+	[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+	cat "$work/$name.out"
+	result "$name" "$ok" "$bad" "$skip"
+	say "$name: $ok $bad $skip (passed, failed, skipped)"
+}
+
+if [ $# -gt 0 ]; then
+	files=()
+	for f; do files+=("$(realpath "$f")"); done
+	bats_all "${files[@]}"
+else
+	has_phase unit && meson_tests unit "$build"
+	if has_phase san; then
+		if sanitizer_build; then meson_tests sanitizers "$top/build-san"; else
+			say "not ok the sanitizer build failed"
+			result sanitizers 0 1 0
+		fi
+	fi
+	if has_phase bats; then
+		[ ! -x tests/agents/install.sh ] || {
+			CS_AGENT_DIR=$(tests/agents/install.sh 2>"$work/agent.out") || cat "$work/agent.out"
+			export CS_AGENT_DIR
+		}
+		bats_all "$top"/tests/*/*.bats
+	fi
+	if has_phase mutation && [ -x tests/mutation.sh ]; then lines_of mutation tests/mutation.sh; fi
+	if has_phase lint; then lines_of lint tools/lint.sh; fi
+fi
+
+passed=0 failed=0 skipped=0
+while read -r p f s; do
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done < <(cat "$work"/results/*)
+say "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
