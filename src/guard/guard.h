@@ -1,5 +1,6 @@
-/* Guarded paths: the names in a project that the host would later execute or obey. The room finds them (layout.c),
- * watches for those that are absent (cs-guard), and settles the private copies of .git/config at the end. */
+/* Guarded paths: the names in a project that the host would later execute or obey. The room finds them (a locked-up
+ * child reads the repository), puts them into the plan, watches what no mount can hold (cs-guard), and settles the
+ * private copies of .git/config at the end. ARCHITECTURE.md, "Guarded paths". */
 #pragma once
 
 #include <stdbool.h>
@@ -7,38 +8,60 @@
 #include "base/fail.h"
 #include "policy/plan.h"
 
+/* A git directory that the host's git would read for this project. */
+struct guard_gitdir {
+	char *path;	/* absolute */
+	char *config;	/* a regular file that gets a private copy (PLAN_GITCONFIG); NULL: none, or not to be copied */
+	char *hooks;	/* a directory that gets a private copy (a bind of it); NULL: none */
+	bool head;	/* its HEAD is restored when it goes or stops being one (the project's own) */
+};
+
 /* What git on the host would read for this project, found by a locked-up child (the project's files are hostile). */
 struct guard_git {
-	char **gitdirs;	    /* absolute git directories: the project's own first, then submodules' under modules/ */
-	char *common;	    /* a linked worktree: the main repository's .git outside the project, to be mounted writable */
-	char **configs;	    /* config files that get a private copy (PLAN_GITCONFIG) */
-	char **guards;	    /* files and directories to guard read-only, absolute, present */
-	char **pins;	    /* directories to bind onto themselves, absolute, parents first */
-	char **absent;	    /* absolute names that must not come into being */
-	char **notes;	    /* one line each for the person: "core.hooksPath points to ./hooks: guarded" */
+	struct guard_gitdir *dirs; /* the project's own first, then submodules' and nested repositories' */
+	size_t ndirs;
+	char *common;	/* a git directory outside the project that comes along writable: the main repository's .git of a
+			 * linked worktree, or a submodule's in its superproject; NULL: none */
+	char **guards;	/* files, links and directories to guard read-only, absolute, present */
+	char **pins;	/* directories to bind onto themselves, absolute, parents first */
+	char **absent;	/* absolute names that must not come into being */
+	char **notes;	/* one line each for the person: "core.hooksPath points to ./hooks: guarded" */
 };
 struct guard_git *guard_git_free(struct guard_git *g);
 DEFINE_CLEANUP(struct guard_git, guard_git_free)
+
+/* project: absolute, real. 0 also where the project is no repository (everything empty then). Negative errno with f:
+ * the child failed or what it said does not fit the project. */
 int guard_git_survey(const char *project, struct guard_git **ret, struct fail *f);
 
-/* Adds to the plan, after the project's bind, the guards of the list (config "guard", each entry relative to the
- * project, "!" entries taken out already) and of the repository. private_dir is the host directory for the private
- * copies of git's configs (made, 0700), bound at /run/claude-sandbox/git inside. ret_absent collects what
- * cs-guard must watch. */
+/* Adds to the plan, after the project's bind: the bind of g->common, the bind of the private copies (private_dir/rw at
+ * GUARD_INSIDE), and the guards of the list (config "guard": each entry relative to the project, "!" entries taken out
+ * already; "NAME?": only where it exists) and of the repository, in the order in which they must be mounted. The
+ * entries ".git", ".git/config" and ".git/hooks" stand for the repository's guards: without ".git" there are none.
+ * g may be NULL (no repository). private_dir: a directory of this sandbox's own on the host, made here, 0700; call
+ * guard_settle for it first. *ret_watch (caller frees with strv_free) is for guard_watch_start alone: one letter and
+ * an absolute path each. */
+#define GUARD_INSIDE "/run/claude-sandbox/git"
 int guard_plan(struct plan *p, const char *project, char *const *list, const struct guard_git *g, const char *private_dir,
-	       char ***ret_absent, struct fail *f);
+	       char ***ret_watch, struct fail *f);
 
-/* The watcher: a process of its own on the host (cs-guard), child of the caller; socket speaks PROTOCOL.control's
- * guard messages: each is one line of text "kind\tpath\tdetail". It ends by itself when the socket closes, after one
- * last look once pid1_fd (a pidfd) is dead. */
+/* The watcher: a process of its own on the host (cs-guard), child of the caller. It takes away absent names that come
+ * into being (moved into quarantine_dir, which is made here, 0700, and should lie on the project's file system), vets
+ * new git directories, restores .git/HEAD, and reports nested repositories and hard links. It ends by itself after
+ * one last look once pid1_fd (a pidfd, -1: when the socket closes) is dead. Where the socket ends without "done" the
+ * watcher was killed: the caller starts another (its first look covers the gap) or ends the sandbox. */
 struct guard_watch {
 	pid_t pid;
-	int socket; /* SOCK_SEQPACKET: lines "quarantined\tPATH\tWHERE", "hardlink\t..", "nested\t..", "done" */
+	int socket; /* SOCK_SEQPACKET, each message one line "kind\tpath\tdetail" (no newline, at most GUARD_LINE_MAX):
+		     * ready; quarantined (detail: where to); refused (taken away and not kept); restored; hardlink;
+		     * nested; changed (a file that the host may execute); limit (what is not watched); done */
 };
-int guard_watch_start(const char *helper, const char *project, char *const *absent, const char *quarantine_dir, int pid1_fd,
+#define GUARD_LINE_MAX 8192
+int guard_watch_start(const char *helper, const char *project, char *const *watch, const char *quarantine_dir, int pid1_fd,
 		      struct guard_watch *ret, struct fail *f);
 
-/* At the end (and at the next start, for what a killed session left): compares each private copy with what it was
- * copied from, takes over the keys that cannot execute anything (branch.*, remote.*.url/fetch...), keeps the rest.
- * ret_lines: one line each for the receipt. */
-int guard_settle(const char *private_dir, char ***ret_lines, struct fail *f);
+/* At the end, and at the next start for what a killed session left: compares each private copy with what it was copied
+ * from. Where apply (guard.git-config = apply-safe), takes over the keys that cannot execute anything (branch.NAME.*,
+ * a new remote's url and fetch, submodule.NAME.url and active); the rest stays in the private copy. *ret_lines: one
+ * line each for the receipt, or NULL. An absent private_dir is no error. */
+int guard_settle(const char *private_dir, bool apply, char ***ret_lines, struct fail *f);
