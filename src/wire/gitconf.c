@@ -392,10 +392,12 @@ bool gitconf_url_plain(const char *url)
 {
 	static const char *const schemes[] = { "https://", "http://", "ssh://", "git://" };
 	static const char host_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+	static const char scheme_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.";
 	const char *host = url, *at;
 	size_t n;
 
-	if (strlen(url) > 2048 || strstr(url, "::"))
+	/* "helper::address" (gitremote-helpers(7)) runs git-remote-helper */
+	if (strlen(url) > 2048 || str_startswith(url + strspn(url, scheme_chars), "::"))
 		return false;
 	for (const char *s = url; *s; s++)
 		if ((unsigned char)*s <= 0x20 || *s == 0x7f || *s == '\\' || *s == '`' || *s == '\'' || *s == '"')
