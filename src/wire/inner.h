@@ -17,7 +17,9 @@ enum inner_type {
 	/* supervisor to cs-enter */
 	INNER_MAPPED = 64, /* the maps are written */
 	INNER_SPAWN,	   /* ID; flag TTY with ROWS, COLS; fd 0: memfd (ARG.., ENV.., CWD), then without TTY the
-			    * three stdio descriptors */
+			    * three stdio descriptors. Absent ARG, ENV, CWD: the plan's. SOLE (a -T run of its own
+			    * sandbox): when its leader ends, pid 1 kills and reaps everything else, then sends
+			    * INNER_EXITED, then ends: the end of the socket follows */
 	INNER_KILL,	   /* ID, SIGNAL: to the session's foreground process group (TTY) or its process group */
 	INNER_PS,
 	INNER_SHUTDOWN, /* GRACE (ms): TERM to all, KILL after it, then pid 1 exits */
@@ -41,4 +43,5 @@ enum inner_tag {
 	INNER_KIND,
 	INNER_PATH,
 	INNER_PROC,
+	INNER_SOLE,
 };
