@@ -37,10 +37,10 @@ lint|cppcheck|cppcheck|cppcheck|cppcheck|cppcheck|lint
 lint|shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck|lint of the scripts
 bench|bwrap|bubblewrap|bubblewrap|bubblewrap|bubblewrap|measured beside
 bench|firejail|firejail|firejail|firejail|firejail|measured beside
-bench|hyperfine|hyperfine|hyperfine|hyperfine|hyperfine|times commands
 bench|strace|strace|strace|strace|strace|shows an idle supervisor asleep
 bench|git|git|git|git|git|measured inside and outside
-bench|jq|jq|jq|jq|jq|reads the plan
+bench|socat|socat|socat|socat|socat|sandbox-runtime needs it
+bench|rg|ripgrep|ripgrep|ripgrep|ripgrep|sandbox-runtime needs it
 bench|node|nodejs|nodejs|nodejs|nodejs|measured inside and outside
 bench|npm|npm|npm|npm|npm|installs sandbox-runtime, measured beside
 END
