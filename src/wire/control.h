@@ -53,4 +53,5 @@ enum control_tag {
 	CONTROL_F_JSON,
 	CONTROL_F_PROC,
 	CONTROL_F_RECEIPT,
+	CONTROL_F_REPLAY, /* OUTPUT of before this client came: its questions to the terminal are not to be asked again */
 };
