@@ -1,0 +1,252 @@
+/* What of the real home is shown read-only: git's configuration with the files it includes, Neovim's configuration
+ * and data, the agent's instructions (never its credentials or history), terminal descriptions. Each is shown where
+ * the user names it; the links of a dotfile repository are followed, and only the files they lead to are shown. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/spawn.h"
+#include "base/str.h"
+#include "survey/private.h"
+
+#define GIT_CONFIG_MAX (1U << 20)
+#define LINKS_MAX 256 /* links of one directory that lead out of it */
+
+int survey_show(struct survey *s, const char *src, const char *dst)
+{
+	_cleanup_free_ char *real = realpath(src, NULL);
+	const char *what, *why;
+	struct survey_show *p;
+	struct stat st;
+
+	if (!real || access(real, R_OK) < 0 || stat(real, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return 0;
+	/* a link may lead anywhere; not to keys, and not to the whole home */
+	if (path_is_under(s->home_real, real) || survey_judge(real, s->home_real, &what, &why) == SURVEY_NEVER)
+		return 0;
+	if (!survey_is_system(real) && survey_judge(real, s->home_real, &what, &why) != SURVEY_HARMLESS)
+		return 0;
+	for (size_t i = 0; i < s->nshows; i++)
+		if (strcmp(s->shows[i].dst, dst) == 0)
+			return 0;
+	p = realloc(s->shows, sizeof(*p) * (s->nshows + 1));
+	if (!p)
+		return -ENOMEM;
+	s->shows = p;
+	p[s->nshows].src = TAKE_PTR(real);
+	p[s->nshows].dst = strdup(dst);
+	if (!p[s->nshows].dst) {
+		free(p[s->nshows].src);
+		return -ENOMEM;
+	}
+	s->nshows++;
+	return 0;
+}
+
+/* Shows a file or directory of the home, and what links inside it (to a depth) lead to outside it, where they lead:
+ * a dotfile manager links single files into a real directory, or the directory itself. */
+static int show_links(struct survey *s, const char *real, const char *dir, unsigned depth, unsigned *count)
+{
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
+
+	if (!d)
+		return 0;
+	fd = -1;
+	for (struct dirent *e; r == 0 && *count < LINKS_MAX && (e = readdir(d));) {
+		_cleanup_free_ char *p = NULL, *target = NULL;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, ".git") == 0)
+			continue;
+		if (e->d_type != DT_LNK && !(e->d_type == DT_DIR && depth))
+			continue;
+		p = path_join(dir, e->d_name);
+		if (!p)
+			r = -ENOMEM;
+		else if (e->d_type == DT_DIR)
+			r = show_links(s, real, p, depth - 1, count);
+		else if ((target = realpath(p, NULL)) && !path_is_under(target, real) && !survey_is_system(target)) {
+			(*count)++;
+			r = survey_show(s, target, target);
+		}
+	}
+	closedir(d);
+	return r;
+}
+
+static int show_home(struct survey *s, const char *below, unsigned depth)
+{
+	_cleanup_free_ char *p = path_join(s->home, below), *real = NULL;
+	unsigned count = 0;
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	real = realpath(p, NULL);
+	if (!real)
+		return 0;
+	r = survey_show(s, p, p);
+	if (r == 0 && depth)
+		r = show_links(s, real, real, depth, &count);
+	return r;
+}
+
+/* True where a git config file may include another: then git itself is asked. */
+static bool includes(const char *path)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return fd_read_file(AT_FDCWD, path, GIT_CONFIG_MAX, &text, NULL) == 0 && strcasestr(text, "[include");
+}
+
+/* The value of an include's path as git reads it (git-config(1), Includes). */
+static char *include_path(const struct survey *s, const char *file, const char *value)
+{
+	_cleanup_free_ char *dir = path_dirname(file);
+
+	if (!dir)
+		return NULL;
+	if (str_startswith(value, "~/"))
+		return path_join(s->home, value + 2);
+	return path_join(dir, value);
+}
+
+static int follow_includes(struct survey *s, const char *file, unsigned depth);
+
+static int show_include(struct survey *s, const char *file, const char *value, unsigned depth)
+{
+	_cleanup_free_ char *p = include_path(s, file, value), *normal = NULL;
+	size_t had = s->nshows;
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	normal = path_normalize(p);
+	if (!normal)
+		return -ENOMEM;
+	if (survey_is_system(normal))
+		return 0;
+	r = survey_show(s, normal, normal);
+	return r == 0 && s->nshows > had ? follow_includes(s, normal, depth - 1) : r;
+}
+
+/* Asks git for every include.path and includeIf.*.path of one file: which condition will hold is decided inside. */
+static int follow_includes(struct survey *s, const char *file, unsigned depth)
+{
+	char *argv[] = { (char *)(uintptr_t)"git", (char *)(uintptr_t)"config", (char *)(uintptr_t)"--file",
+			 (char *)(uintptr_t)file, (char *)(uintptr_t)"--no-includes", (char *)(uintptr_t)"-z",
+			 (char *)(uintptr_t)"--get-regexp", (char *)(uintptr_t)"^include(if\\..*)?\\.path$", NULL };
+	_cleanup_buf_ struct buf out = BUF_INIT(GIT_CONFIG_MAX);
+	const struct spawn git = { .argv = argv, .cwd = "/", .timeout_ms = 5000, .out = &out };
+	int r = 0;
+
+	if (!depth || !includes(file) || spawn_run(&git) != 0)
+		return 0;
+	/* each: the key, a newline, the value, a NUL */
+	for (const char *c = buf_cstr(&out), *end = c + out.len; c < end && r == 0; c += strlen(c) + 1) {
+		const char *value = strchr(c, '\n');
+
+		if (value && value[1])
+			r = show_include(s, file, value + 1, depth);
+	}
+	return r;
+}
+
+static int show_git(struct survey *s)
+{
+	static const char *const files[] = { ".gitconfig", ".config/git/config" };
+	int r = show_home(s, ".gitconfig", 0);
+
+	/* ~/.config/git may hold a credential store: its known files, never the directory */
+	if (r == 0)
+		r = show_home(s, ".config/git/config", 0);
+	if (r == 0)
+		r = show_home(s, ".config/git/ignore", 0);
+	if (r == 0)
+		r = show_home(s, ".config/git/attributes", 0);
+	if (r == 0)
+		r = show_home(s, ".config/git/template", 0);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *p = path_join(s->home, files[i]);
+
+		r = p ? follow_includes(s, p, 5) : -ENOMEM;
+	}
+	return r;
+}
+
+/* Terminal descriptions. The system's own are there already. */
+static bool terminfo_has(const char *dir, const char *term)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%c/%s", dir, term[0], term) < (int)sizeof(path) && access(path, R_OK) == 0)
+		return true;
+	return snprintf(path, sizeof(path), "%s/%02x/%s", dir, (unsigned char)term[0], term) < (int)sizeof(path) &&
+	       access(path, R_OK) == 0;
+}
+
+static bool term_is_sane(const char *term)
+{
+	return term && isalnum((unsigned char)term[0]) && !strchr(term, '/') && strlen(term) < 64;
+}
+
+int survey_terminfo(struct survey *s, const char *term)
+{
+	static const char *const system[] = { "/usr/share/terminfo", "/usr/lib/terminfo", "/etc/terminfo", "/lib/terminfo" };
+	static const char *const others[] = {
+		".local/kitty.app/lib/kitty/terminfo", ".local/share/terminfo", ".local/share/ghostty/terminfo",
+		".local/ghostty/share/terminfo",
+	};
+	const char *env = getenv("TERMINFO"), *dirs = getenv("TERMINFO_DIRS");
+	_cleanup_free_ char *inside = path_join(s->home, ".terminfo");
+	_cleanup_strv_ char **candidates = NULL;
+	int r = 0;
+
+	if (!inside)
+		return -ENOMEM;
+	if (!term_is_sane(term))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
+		if (terminfo_has(system[i], term))
+			return 0;
+	if (dirs && (r = strv_split(dirs, ":", &candidates)) < 0)
+		return r;
+	if (path_is_absolute(env) && (r = strv_add(&candidates, env)) < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(others) && r == 0; i++)
+		r = strv_take(&candidates, path_join(s->home, others[i]));
+	/* shown where ncurses looks by itself; the user's own ~/.terminfo is shown already and is first */
+	if (r < 0 || terminfo_has(inside, term))
+		return r;
+	for (char **c = candidates; c && *c; c++)
+		if (path_is_absolute(*c) && terminfo_has(*c, term))
+			return survey_show(s, *c, inside);
+	return 0;
+}
+
+int survey_find_homefiles(struct survey *s)
+{
+	static const struct {
+		const char *path;
+		unsigned depth; /* how deep links inside it are followed */
+	} shown[] = {
+		{ ".config/nvim", 4 },	      { ".local/share/nvim", 1 }, { ".vimrc", 0 },	      { ".vim", 3 },
+		{ ".claude/CLAUDE.md", 0 },   { ".claude/skills", 2 },	  { ".claude/agents", 2 }, { ".claude/commands", 2 },
+		{ ".claude/rules", 2 },	      { ".terminfo", 0 },	  { ".inputrc", 0 },	      { ".editorconfig", 0 },
+	};
+	int r = show_git(s);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(shown); i++)
+		r = show_home(s, shown[i].path, shown[i].depth);
+	return r;
+}
