@@ -24,7 +24,7 @@ static const char *const chosen[] = {
 	/* place, time and language */
 	"localtime", "timezone", "adjtime", "locale.conf", "locale.alias", "locale.gen", "vconsole.conf", "default/locale",
 	/* terminals and shells */
-	"terminfo", "inputrc", "shells", "profile", "bash.bashrc", "bashrc", "bash_completion", "bash_completion.d", "zsh",
+	"terminfo", "inputrc", "shells", "profile", "profile.d/*.sh", "bash.bashrc", "bashrc", "bash_completion", "bash_completion.d", "zsh",
 	"zshrc", "zshenv", "zprofile", "zlogin", "fish", "manpath.config", "man_db.conf", "login.defs", "DIR_COLORS",
 	/* tools */
 	"gitconfig", "gitattributes", "vim", "nvim", "nanorc", "emacs", "screenrc", "tmux.conf", "wgetrc", "xattr.conf",

@@ -11,7 +11,3 @@ int survey_find_agent(struct survey *s, const char *path);
 
 /* Shows src (after its links) at dst read-only, where it exists; once only. */
 int survey_show(struct survey *s, const char *src, const char *dst);
-/* True where path (real or not) will be there inside: below /usr and the like, shown, or of a toolchain. */
-bool survey_visible(const struct survey *s, const char *path);
-/* Below what is bound whole from the host. */
-bool survey_is_system(const char *path);

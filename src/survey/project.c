@@ -53,38 +53,35 @@ static int resolve(const char *project, char **ret, struct fail *f)
 	return 0;
 }
 
-static int refuse(const char *project, const char *home, const char *what, const char *name, const char *why, bool never,
-		  struct fail *f)
+static int refuse_never(const char *home, struct fail *f)
 {
-	if (name)
-		(void)fail_set(f, 0, "project, '%s': refused, '%s' %s", project, name, why);
-	else
-		(void)fail_set(f, 0, "project, '%s': refused, it is %s", project, what);
-	if (never)
-		fail_hint(f, "make a directory for the project and start there: mkdir -p '%s/project' && cd '%s/project'", home,
-			  home);
-	else
-		fail_hint(f, "start in the project's own directory; where you mean this one, add --i-know");
+	fail_hint(f, "make a directory for the project and start there: mkdir -p '%s/project' && cd '%s/project'", home, home);
 	return -EPERM;
 }
 
 /* One home at a time: $HOME, and the account's where that is another. */
 static int judge(const char *project, const char *home, const char *shown_home, bool i_know, struct fail *f)
 {
-	const char *what = NULL, *why = NULL;
+	const char *what = "", *why = "";
 	enum survey_danger d;
 
-	if (strcmp(project, "/") == 0)
-		return refuse(project, shown_home, "the whole file system", NULL, NULL, true, f);
-	if (strcmp(project, home) == 0)
-		return refuse(project, shown_home, "your home directory, and everything in it would be the agent's", NULL, NULL,
-			      true, f);
-	if (path_is_under(home, project))
-		return refuse(project, shown_home, "a parent of your home directory", NULL, NULL, true, f);
+	if (strcmp(project, "/") == 0) {
+		(void)fail_set(f, 0, "project, '/': refused, it is the whole file system");
+		return refuse_never(shown_home, f);
+	}
+	if (path_is_under(home, project)) {
+		(void)fail_set(f, 0, "project, '%s': refused, it is %syour home directory: all in it would be the agent's", project,
+			       strcmp(project, home) ? "a parent of " : "");
+		return refuse_never(shown_home, f);
+	}
 	d = survey_judge(project, home, &what, &why);
-	if (d == SURVEY_NEVER || (d == SURVEY_SENSITIVE && !i_know))
-		return refuse(project, shown_home, NULL, what, why, d == SURVEY_NEVER, f);
-	return 0;
+	if (d == SURVEY_HARMLESS || (d == SURVEY_SENSITIVE && i_know))
+		return 0;
+	(void)fail_set(f, 0, "project, '%s': refused, '%s' %s", project, what, why);
+	if (d == SURVEY_NEVER)
+		return refuse_never(shown_home, f);
+	fail_hint(f, "start in the project's own directory; where you mean this one, add --i-know");
+	return -EPERM;
 }
 
 /* The first line of a small file of git's, without its line end; NULL where it is not that. */

@@ -103,6 +103,8 @@ int survey_new(const char *project, bool i_know, struct survey **ret, struct fai
 	if (r == 0)
 		r = survey_find_homefiles(s);
 	if (r == 0)
+		r = survey_terminfo(s, getenv("TERM"));
+	if (r == 0)
 		r = survey_find_tools(s, path, f);
 	if (r == 0)
 		r = survey_find_agent(s, path);

@@ -74,3 +74,8 @@ int survey_mount(const char *path, const char *home, bool i_know, const char *op
 
 /* Adds what a terminal of this kind needs to be known inside, where its entry lies outside /usr and /etc. */
 int survey_terminfo(struct survey *s, const char *term);
+
+/* True where path (real or not) will be there inside: below /usr and the like, shown, or of a toolchain. */
+bool survey_visible(const struct survey *s, const char *path);
+/* Below what is bound whole from the host: /usr, /opt, /nix... */
+bool survey_is_system(const char *path);
