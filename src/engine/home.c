@@ -11,7 +11,6 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,7 +45,7 @@ static int homes_dir(char **ret, struct fail *f)
 
 static bool name_is_valid(const char *name)
 {
-	if (!isalnum((unsigned char)name[0]) || strlen(name) > 63 || str_endswith(name, ".owner") || str_endswith(name, ".lock"))
+	if (!isalnum((unsigned char)name[0]) || strlen(name) > 63 || str_endswith(name, ".owner"))
 		return false;
 	for (; *name; name++)
 		if (!isalnum((unsigned char)*name) && !strchr("._-", *name))
@@ -198,33 +197,25 @@ static char *beside(const char *home, const char *suffix)
 	return asprintf(&p, "%s%s", home, suffix) < 0 ? NULL : p;
 }
 
-char **home_owners(const char *name)
+char *home_owner(const char *name)
 {
 	_cleanup_free_ char *home = NULL, *file = NULL, *text = NULL;
-	char **owners = NULL;
 
 	if (home_path(name, &home, NULL) < 0 || !(file = beside(home, ".owner")))
 		return NULL;
-	if (fd_read_file(AT_FDCWD, file, OWNERS_MAX, &text, NULL) < 0 || strv_split(text, "\n", &owners) < 0)
-		return NULL;
-	/* "\012" for a line end in a project's path */
-	return owners;
+	return fd_read_file(AT_FDCWD, file, OWNERS_MAX, &text, NULL) < 0 ? NULL : TAKE_PTR(text);
 }
 
-static int record_owner(const char *home, const char *name, const char *project)
+/* A name given to a home by configuration is not given to a project's sandbox later. */
+static int record_shared(const char *home)
 {
-	_cleanup_free_ char *file = beside(home, ".owner"), *shown = str_printable(project, strlen(project));
-	_cleanup_strv_ char **owners = home_owners(name);
-	_cleanup_buf_ struct buf b = BUF_INIT(OWNERS_MAX);
+	_cleanup_free_ char *file = beside(home, ".owner");
+	int r;
 
-	if (!file || !shown)
+	if (!file)
 		return -ENOMEM;
-	if (strv_contains(owners, shown))
-		return 0;
-	for (char **o = owners; o && *o; o++)
-		buf_printf(&b, "%s\n", *o);
-	buf_printf(&b, "%s\n", shown);
-	return b.error == -ENOSPC ? 0 : b.error ? b.error : fd_write_file(AT_FDCWD, file, b.data, b.len, 0600);
+	r = put(AT_FDCWD, file, "shared", strlen("shared"), 0600);
+	return r == -EEXIST ? 0 : r;
 }
 
 /* --- making one --- */
@@ -271,7 +262,7 @@ int home_prepare(const struct config *c, const struct survey *s, const char *nam
 		fail_hint(f, "move it away, or choose another with --home NAME");
 		return -ENOTDIR;
 	}
-	r = record_owner(home, home_name, s->project);
+	r = config_is_set(c, OPT_HOME) ? record_shared(home) : 0;
 	if (r < 0)
 		return fail_set(f, -r, "home, '%s'", home);
 	*ret = TAKE_PTR(home);
@@ -300,25 +291,29 @@ int home_list(char ***ret, struct fail *f)
 	return 0;
 }
 
-int home_lock(const char *name, bool exclusive, struct fail *f)
+int home_remove(const char *name, struct fail *f)
 {
-	_cleanup_free_ char *home = NULL, *file = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *home = NULL, *away = NULL, *record = NULL;
 	int r = home_path(name, &home, f);
 
 	if (r < 0)
 		return r;
-	file = beside(home, ".lock");
-	if (!file)
+	away = beside(home, ".new-XXXXXX");
+	record = beside(home, ".owner");
+	if (!away || !record)
 		return fail_set(f, ENOMEM, "home");
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return fail_set(f, errno, "home, '%s'", file);
-	if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+	if (access(home, F_OK) < 0) {
 		r = -errno;
-		(void)fail_set(f, 0, "home, '%s': %s", name, r == -EWOULDBLOCK ? "in use by a running sandbox" : strerror(-r));
-		fail_hint(f, "claude-sandbox ls shows it; claude-sandbox stop ends it");
+		(void)fail_set(f, -r, "home, '%s'", name);
+		fail_hint(f, "claude-sandbox home ls lists them");
 		return r;
 	}
-	return TAKE_FD(fd);
+	/* an empty directory of another name gives way to the home by rename(2) */
+	if (!mkdtemp(away) || rename(home, away) < 0)
+		return fail_set(f, errno, "home, '%s'", home);
+	r = path_remove_tree(AT_FDCWD, away);
+	if (r < 0)
+		return fail_set(f, -r, "home, '%s'", away);
+	(void)unlink(record);
+	return 0;
 }

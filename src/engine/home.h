@@ -1,5 +1,5 @@
-/* The homes of sandboxes: DATA/homes/NAME is what $HOME is inside; DATA/homes/NAME.owner beside it names the projects
- * that use it, a line each. What lies in a home was written by the sandbox: nothing here follows its links. */
+/* The homes of sandboxes: DATA/homes/NAME is what $HOME is inside; DATA/homes/NAME.owner beside it names the
+ * project whose it is. What lies in a home was written by the sandbox: nothing here follows its links. */
 #pragma once
 
 #include "base/fail.h"
@@ -16,9 +16,9 @@ int home_path(const char *name, char **ret, struct fail *f);
 /* The names of all homes, sorted; NULL where there are none. Caller frees with strv_free. */
 int home_list(char ***ret, struct fail *f);
 
-/* The projects that a home belongs to (strv_free), NULL where it is not recorded. */
-char **home_owners(const char *name);
+/* Whose it is: the project's path, or "shared" for one that config home named first; NULL where that is not recorded.
+ * supervisor/name.c records projects. Caller frees. */
+char *home_owner(const char *name);
 
-/* Held shared while a sandbox uses the home, exclusive to remove or replace it: an open descriptor with the lock, which
- * closing gives up. -EWOULDBLOCK (f filled) where it is in use. */
-int home_lock(const char *name, bool exclusive, struct fail *f);
+/* Takes a home away: out of its name at once, then removed, with its record. -ENOENT (f filled) where there is none. */
+int home_remove(const char *name, struct fail *f);
