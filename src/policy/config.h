@@ -32,7 +32,7 @@ struct config_files {
 	const char *home;	/* for ~ and $XDG_*; NULL: path_home() */
 	/* Locks up the child that reads the project's file (kernel/isolate.h's isolate_parser; a parameter because the
 	 * two rooms stand on one floor). NULL only in tests. */
-	int (*isolate)(struct fail *f);
+	int (*isolate)(void);
 };
 
 /* Reads all layers. An unknown key, a wrong type, an overlong line: -EINVAL, f says file:line and the nearest key.
@@ -51,8 +51,36 @@ bool config_bool(const struct config *c, enum option_id id);
 char *const *config_list(const struct config *c, enum option_id id); /* may be NULL; owned by c */
 enum config_layer config_origin(const struct config *c, enum option_id id, const char **ret_where);
 const char *config_entry_where(const struct config *c, enum option_id id, size_t i); /* of list entry i */
+enum config_layer config_entry_origin(const struct config *c, enum option_id id, size_t i, const char **ret_where);
+const char *config_text(const struct config *c, enum option_id id); /* any scalar as text; NULL when unset */
 const char *config_layer_name(enum config_layer l);
+
+/* The name of the project's own file. */
+#define CONFIG_PROJECT_FILE ".claude-sandbox.conf"
 
 /* SHA-256 in hex of the project's own file (what sha256sum prints), for --trust; NULL where there is none. Trust is
  * kept per main repository and content. Caller frees. */
 char *config_trust_hash(const struct config_files *files);
+
+/* What the project's own file would change, for the person who is to trust it. As config_load, but nothing is
+ * refused for want of trust. */
+struct config_review {
+	char *hash;	 /* NULL: there is no such file */
+	bool trusted;	 /* in the trust directory, or by trust_hash */
+	char **loosens;	 /* "network.mode: none -> host", "read-only: + /srv"; NULL: nothing */
+	char **tightens; /* likewise; needs no trust */
+};
+int config_review(const struct config_files *files, struct config_review *ret, struct fail *f);
+void config_review_done(struct config_review *r);
+#define _cleanup_review_ _cleanup_(config_review_done)
+
+/* The trust directory. Add: trusts this content (hex SHA-256) in the repository from now on. Remove: trusts nothing
+ * of the repository any more; 1 where it did, else 0. */
+int config_trust_add(const char *dir, const char *repository, const char *hash, struct fail *f);
+int config_trust_remove(const char *dir, const char *repository, struct fail *f);
+/* Calls fn for each trusted content; when: seconds since the epoch. */
+int config_trust_list(const char *dir, int (*fn)(void *user, const char *repository, const char *hash, int64_t when), void *user,
+		      struct fail *f);
+
+/* Whether a [project "PATH"] section's path means this project or repository (may be NULL). */
+bool config_section_matches(const char *section_path, const char *home, const char *project, const char *repository);

@@ -126,6 +126,13 @@ static char *main_repository(const char *project)
 	return strcmp(path_basename(common), ".git") ? TAKE_PTR(common) : path_dirname(common);
 }
 
+char *survey_repository(const char *project)
+{
+	char *top = main_repository(project);
+
+	return top ? top : strdup(project);
+}
+
 int survey_find_project(struct survey *s, const char *project, bool i_know, struct fail *f)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -146,8 +153,6 @@ int survey_find_project(struct survey *s, const char *project, bool i_know, stru
 			return r;
 	}
 	s->project_read_only = statvfs(s->project, &vfs) == 0 && (vfs.f_flag & ST_RDONLY);
-	s->repository = main_repository(s->project);
-	if (!s->repository)
-		s->repository = strdup(s->project);
+	s->repository = survey_repository(s->project);
 	return s->repository ? 0 : -ENOMEM;
 }

@@ -57,6 +57,10 @@ struct survey *survey_free(struct survey *s);
 DEFINE_CLEANUP(struct survey, survey_free)
 #define _cleanup_survey_ _cleanup_(survey_free_p)
 
+/* The top of the main repository, where the project (a real path) is a linked worktree of it; else the project itself.
+ * Caller frees; NULL: out of memory. */
+char *survey_repository(const char *project);
+
 /* What a path would open up if it were mounted. `why` is a phrase: "holds keys of ssh". */
 enum survey_danger {
 	SURVEY_HARMLESS,
