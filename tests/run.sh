@@ -71,6 +71,31 @@ print(n["ok"], n["bad"], n["skip"])' "$log" 2>"$work/$1.bad")
 	say "$1: $sum (passed, failed, skipped)"
 }
 
+# The same programs once more as the ordinary user; meson itself would want to write its log into the build.
+meson_tests_as_user() { # BUILD
+	local sum
+	meson introspect --tests "$1" >"$work/tests.json"
+	sum=$(user_run python3 -c '
+import json, os, subprocess, sys
+n = {"ok": 0, "bad": 0, "skip": 0}
+for t in json.load(open(sys.argv[1])):
+    try:
+        r = subprocess.run(t["cmd"], env={**os.environ, **t["env"]}, cwd=t["workdir"] or "/", timeout=t["timeout"] or 30,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        status, out = r.returncode, r.stdout
+    except (OSError, subprocess.TimeoutExpired) as e:
+        status, out = 1, str(e).encode()
+    n["ok" if status == 0 else "skip" if status == 77 else "bad"] += 1
+    if status not in (0, 77):
+        print("not ok", t["name"], "(user) status", status, file=sys.stderr)
+        for l in out.decode(errors="replace").splitlines()[-40:]: print("#  ", l, file=sys.stderr)
+print(n["ok"], n["bad"], n["skip"])' "$work/tests.json" 2>"$work/unit-user.bad") || sum='0 1 0'
+	cat "$work/unit-user.bad"
+	# shellcheck disable=SC2086 # three numbers
+	result "unit user" $sum
+	say "unit (user): $sum (passed, failed, skipped)"
+}
+
 sanitizer_build() {
 	[ -e build-san/build.ninja ] || meson setup build-san -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false >"$work/san.out" 2>&1 || {
 		sed 's/^/# /' "$work/san.out"
@@ -86,7 +111,10 @@ sanitizer_build() {
 
 # The ordinary user: known by name in this run's own view of /etc/passwd, nowhere else.
 user_run() { # CMD...
-	local home=$work/user
+	local home=$work/user d path=
+	while IFS= read -r -d : d; do
+		case $d in "$HOME"/* | '') ;; *) path=$path:$d ;; esac
+	done <<<"$PATH:"
 	if [ ! -d "$home" ]; then
 		mkdir "$home" "$home/tmp"
 		mkdir -m 700 "$home/run"
@@ -94,7 +122,7 @@ user_run() { # CMD...
 		{ cat /etc/passwd; echo "tester:x:$CS_TEST_UID:$CS_TEST_UID:Test User:$home:/bin/bash"; } >"$work/passwd"
 		{ cat /etc/group; echo "tester:x:$CS_TEST_UID:"; } >"$work/group"
 	fi
-	local env=(env HOME="$home" XDG_RUNTIME_DIR="$home/run" TMPDIR="$home/tmp" USER=tester LOGNAME=tester
+	local env=(env PATH="${path#:}" HOME="$home" XDG_RUNTIME_DIR="$home/run" TMPDIR="$home/tmp" USER=tester LOGNAME=tester
 		CS_REAL_HOME="$home" setpriv --reuid="$CS_TEST_UID" --regid="$CS_TEST_UID" --clear-groups)
 	if unshare -m true 2>/dev/null; then
 		# shellcheck disable=SC2016 # for the inner shell
@@ -137,7 +165,11 @@ bats_file() { # FILE root|user SOURCE-TREE
 
 # A tree that the ordinary user can read, built: this one where that is so, else a copy.
 user_tree() {
-	if [ "$(id -u)" != 0 ] || user_run test -r "$build/claude-sandbox" -a -r "$top/tests/run.sh"; then
+	if [ -d "$work/tree/tests" ]; then
+		echo "$work/tree"
+		return
+	fi
+	if [ "$(id -u)" != 0 ] || user_run test -r "$build/build.ninja" -a -r "$top/tests/run.sh"; then
 		echo "$top"
 		return
 	fi
@@ -202,7 +234,10 @@ if [ $# -gt 0 ]; then
 	for f; do files+=("$(realpath "$f")"); done
 	bats_all "${files[@]}"
 else
-	has_phase unit && meson_tests unit "$build"
+	if has_phase unit; then
+		meson_tests unit "$build"
+		[ "$(id -u)" != 0 ] || meson_tests_as_user "$(user_tree)/${BUILD:-build}"
+	fi
 	if has_phase san; then
 		if sanitizer_build; then meson_tests sanitizers "$top/build-san"; else
 			say "not ok the sanitizer build failed"
