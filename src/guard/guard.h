@@ -8,24 +8,19 @@
 #include "base/fail.h"
 #include "policy/plan.h"
 
-/* A git directory that the host's git would read for this project. */
-struct guard_gitdir {
-	char *path;	/* absolute */
-	char *config;	/* a regular file that gets a private copy (PLAN_GITCONFIG); NULL: none, or not to be copied */
-	char *hooks;	/* a directory that gets a private copy (a bind of it); NULL: none */
-	bool head;	/* its HEAD is restored when it goes or stops being one (the project's own) */
-};
-
-/* What git on the host would read for this project, found by a locked-up child (the project's files are hostile). */
+/* What git on the host would read for this project, found by a locked-up child (the project's files are hostile). All
+ * paths are absolute and normal, beneath the project or common. */
 struct guard_git {
-	struct guard_gitdir *dirs; /* the project's own first, then submodules' and nested repositories' */
-	size_t ndirs;
+	char **gitdirs; /* the project's own first, then submodules' and nested repositories' */
+	char **heads;	/* git directories whose HEAD is restored when it goes or stops being one */
 	char *common;	/* a git directory outside the project that comes along writable: the main repository's .git of a
 			 * linked worktree, or a submodule's in its superproject; NULL: none */
-	char **guards;	/* files, links and directories to guard read-only, absolute, present */
-	char **pins;	/* directories to bind onto themselves, absolute, parents first */
-	char **absent;	/* absolute names that must not come into being */
-	char **notes;	/* one line each for the person: "core.hooksPath points to ./hooks: guarded" */
+	char **configs; /* regular files that get a private copy (PLAN_GITCONFIG) */
+	char **hooks;	/* directories that get a private copy (a bind of it) */
+	char **guards;	/* files, links and directories to guard read-only, present */
+	char **pins;	/* directories to bind onto themselves, parents first */
+	char **absent;	/* names that must not come into being */
+	char **notes;	/* one line each for the person: "core.hooksPath is 'hooks' in the project: guarded" */
 };
 struct guard_git *guard_git_free(struct guard_git *g);
 DEFINE_CLEANUP(struct guard_git, guard_git_free)
