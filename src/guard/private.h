@@ -8,10 +8,8 @@
 #include "guard/guard.h"
 #include "wire/gitconf.h"
 
-/* Locks this process up for good: no new privileges, Landlock (files beneath readable[] can be read, beneath
- * writable[] also be made, removed, renamed and written), and a list of system calls that has neither network nor exec
- * nor signals. watcher adds inotify, the sockets it has already, and renames. A kernel without Landlock leaves the
- * list alone. 0 or negative errno. */
+/* Locks this process up for good (kernel/isolate.h): what lies beneath readable[] can be read, beneath writable[] also
+ * made, renamed, removed and written; absent paths are passed over. 0 or negative errno. */
 int guard_lock(char *const *readable, char *const *writable, bool watcher);
 
 /* What the child says: records of one letter and a string, NUL-terminated. */

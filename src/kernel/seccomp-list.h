@@ -136,7 +136,7 @@ static const char *const list_files[] = {
 };
 static const char *const list_change[] = {
 	"renameat", "renameat2", "rename", "mkdirat", "mkdir", "unlinkat", "unlink", "rmdir", "fchmod", "fsync", "ftruncate",
-	"linkat", "fchmodat", "utimensat", NULL,
+	"linkat", "symlinkat", "fchmodat", "utimensat", NULL,
 };
 static const char *const list_watch[] = {
 	"inotify_init1", "inotify_add_watch", "inotify_rm_watch", "fchdir", "getppid", "pidfd_send_signal", "prctl", "wait4",
