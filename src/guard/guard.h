@@ -31,7 +31,7 @@ int guard_git_survey(const char *project, struct guard_git **ret, struct fail *f
 
 /* Adds to the plan, after the project's bind: the bind of g->common, the bind of the private copies (private_dir/rw at
  * GUARD_INSIDE), and the guards of the list (config "guard": each entry relative to the project, "!" entries taken out
- * already; "NAME?": only where it exists) and of the repository, in the order in which they must be mounted. The
+ * already) and of the repository, in the order in which they must be mounted. The
  * entries ".git", ".git/config" and ".git/hooks" stand for the repository's guards: without ".git" there are none.
  * g may be NULL (no repository). private_dir: a directory of this sandbox's own on the host, made here, 0700; call
  * guard_settle for it first. *ret_watch (caller frees with strv_free) is for guard_watch_start alone: one letter and

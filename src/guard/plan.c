@@ -62,24 +62,31 @@ static int take_records(struct build *b, const struct buf *out)
 	return 0;
 }
 
-/* The list of the configuration. "NAME?": only where it exists. */
+/* Guarded where they exist, but free to be created: by itself none of them makes anything run, not before a person
+ * installs what obeys it. Where that is installed (a hook runs it, core.hooksPath leads to it) the survey says so, and
+ * they are watched as well. */
+static bool free_to_create(const char *name)
+{
+	static const char *const names[] = { ".husky", ".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".lefthook.yml",
+					     "lefthook-local.yml", ".lefthook", ".direnv", ".vim" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The list of the configuration. */
 static int add_list(struct build *b, const char *project, char *const *list, struct fail *f)
 {
 	for (; list && *list; list++) {
 		_cleanup_buf_ struct buf out = BUF_INIT(FINDER_OUT_MAX);
 		struct finder finder = { .project = project, .out = &out };
-		_cleanup_free_ char *name = strdup(*list), *joined = NULL, *path = NULL;
-		size_t n = name ? strlen(name) : 0;
-		bool present_only = n && name[n - 1] == '?';
+		_cleanup_free_ char *joined = path_join(project, *list), *path = NULL;
 		struct stat st;
 
-		if (!name)
-			return -ENOMEM;
-		if (strcmp(name, ".git") == 0 || str_startswith(name, ".git/"))
+		if (strcmp(*list, ".git") == 0 || str_startswith(*list, ".git/"))
 			continue;
-		if (present_only)
-			name[n - 1] = 0;
-		joined = path_join(project, name);
 		path = joined ? path_normalize(joined) : NULL;
 		if (!path)
 			return -ENOMEM;
@@ -88,7 +95,7 @@ static int add_list(struct build *b, const char *project, char *const *list, str
 			fail_hint(f, "guard takes paths relative to the project; remove this entry");
 			return -EINVAL;
 		}
-		if (present_only && lstat(path, &st) < 0)
+		if (free_to_create(*list) && lstat(path, &st) < 0)
 			continue;
 		finder_path(&finder, path, SAY_GUARD);
 		if (out.error || take_records(b, &out) < 0)

@@ -93,12 +93,14 @@ static const char *check_toolchain(const char *v)
 	return strchr(v, '/') || v[0] == '.' ? "not the name of a toolchain" : NULL;
 }
 
-/* What the host would later execute or obey. The git repository is guarded besides (src/guard). */
+/* What the host would later execute or obey. ".git" and what lies in it stands for the repository's own guards
+ * (src/guard). */
 static const char default_guards[] =
-	".claude-sandbox.conf\n.claude/settings.json\n.claude/settings.local.json\n.claude/commands\n.claude/agents\n"
-	".claude/skills\n.claude/rules\n.claude/hooks\n.mcp.json\n.envrc\n.direnv\n.vscode\n.idea\n.fleet\n.zed\n.nvim.lua\n.nvimrc\n"
-	".exrc\n.vim\n.husky\n.devcontainer\n.devcontainer.json\n.cursor\n.mise.toml\nmise.toml\n.tool-versions\n"
-	".pre-commit-config.yaml\nlefthook.yml\nlefthook-local.yml";
+	".git\n.git/config\n.git/hooks\n.claude-sandbox.conf\n.claude/settings.json\n.claude/settings.local.json\n"
+	".claude/commands\n.claude/agents\n.claude/skills\n.claude/rules\n.claude/hooks\n.claude/plugins\n.mcp.json\n.envrc\n.direnv\n"
+	".vscode\n.idea\n.fleet\n.zed\n.cursor\n.nvim.lua\n.nvimrc\n.exrc\n.vimrc\n.vim\n.dir-locals.el\n.gdbinit\n.lldbinit\n"
+	".devcontainer\n.devcontainer.json\n.mise.toml\nmise.toml\n.mise\n.husky\n.pre-commit-config.yaml\nlefthook.yml\n"
+	"lefthook.yaml\n.lefthook.yml\nlefthook-local.yml\n.lefthook";
 
 static const char default_pass[] =
 	"TERM\nCOLORTERM\nLANG\nLANGUAGE\nLC_*\nTZ\nEDITOR\nVISUAL\nPAGER\nNO_COLOR\nFORCE_COLOR\nTERM_PROGRAM\n"
@@ -162,10 +164,10 @@ const struct option_def option_table[OPT__COUNT] = {
 			"0.1 ms more.",
 	},
 	[OPT_GUARD_GIT_CONFIG] = {
-		.name = "guard.git-config", .type = OPTION_ENUM, .def = "private", .choices = "private writable", .tighten = TIGHTEN_RANK,
-		.help = "What git inside does to .git/config. private: it changes a copy; at the end harmless changes (branches, remotes) "
-			"are taken over and the rest is shown. writable: it changes the real file, and so can make the host's git run "
-			"any program.",
+		.name = "guard.git-config", .type = OPTION_ENUM, .def = "apply-safe", .choices = "keep apply-safe", .tighten = TIGHTEN_RANK,
+		.help = "git inside changes a private copy of .git/config. What becomes of the changes at the end: apply-safe takes over "
+			"what cannot make git run anything (branches, new remotes) and shows the rest; keep shows all and takes over "
+			"nothing. guard = !.git/config lets git inside change the real file, and so make the host's git run any program.",
 	},
 	[OPT_MASK] = {
 		.name = "mask", .type = OPTION_NAMES, .tighten = TIGHTEN_ADD, .flag = "mask", .arg = "PATH", .check = check_inner,
