@@ -87,7 +87,7 @@ refused 'host processes: signal one' 'kill PID' "kill $DEMO_PID"
 refused 'the network: this host' 'connect to 127.0.0.1' "echo hi > /dev/tcp/127.0.0.1/$DEMO_PORT"
 refused 'the network: any way out' 'ip route' 'test "$(tail -n +2 /proc/net/route | wc -l)" -gt 0 || { echo "no route, only: $(sed -n "s/^ *\([^:]*\):.*/\1/p" /proc/net/dev | xargs)"; false; }'
 refused 'a hook the host would run' 'echo x > .git/hooks/pre-commit' 'mkdir -p .git/hooks && echo x > .git/hooks/pre-commit'
-refused 'the host'\''s programs: change one' 'touch /usr/bin/x' 'touch /usr/bin/x'
+refused 'the host'\''s programs: change one' '>> /usr/bin/env' ': >> /usr/bin/env'
 refused 'mount, new namespaces' 'unshare -Ur' 'unshare -Ur true'
 exit $bad
 END
