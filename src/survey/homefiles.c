@@ -7,18 +7,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/fd.h"
 #include "base/path.h"
-#include "base/spawn.h"
 #include "base/str.h"
 #include "survey/private.h"
+#include "wire/gitconf.h"
 
-#define GIT_CONFIG_MAX (1U << 20)
 #define LINKS_MAX 256 /* links of one directory that lead out of it */
 
 int survey_show(struct survey *s, const char *src, const char *dst)
@@ -101,14 +98,6 @@ static int show_home(struct survey *s, const char *below, unsigned depth)
 	return r;
 }
 
-/* True where a git config file may include another: then git itself is asked. */
-static bool includes(const char *path)
-{
-	_cleanup_free_ char *text = NULL;
-
-	return fd_read_file(AT_FDCWD, path, GIT_CONFIG_MAX, &text, NULL) == 0 && strcasestr(text, "[include");
-}
-
 /* The value of an include's path as git reads it (git-config(1), Includes). */
 static char *include_path(const struct survey *s, const char *file, const char *value)
 {
@@ -140,25 +129,26 @@ static int show_include(struct survey *s, const char *file, const char *value, u
 	return r == 0 && s->nshows > had ? follow_includes(s, normal, depth - 1) : r;
 }
 
-/* Asks git for every include.path and includeIf.*.path of one file: which condition will hold is decided inside. */
+static bool is_include(const char *key)
+{
+	return strcmp(key, "include.path") == 0 || (str_startswith(key, "includeif.") && str_endswith(key, ".path"));
+}
+
+/* Every include.path and includeIf.*.path of one file: which condition will hold is decided inside. */
 static int follow_includes(struct survey *s, const char *file, unsigned depth)
 {
-	char *argv[] = { (char *)(uintptr_t)"git", (char *)(uintptr_t)"config", (char *)(uintptr_t)"--file",
-			 (char *)(uintptr_t)file, (char *)(uintptr_t)"--no-includes", (char *)(uintptr_t)"-z",
-			 (char *)(uintptr_t)"--get-regexp", (char *)(uintptr_t)"^include(if\\..*)?\\.path$", NULL };
-	_cleanup_buf_ struct buf out = BUF_INIT(GIT_CONFIG_MAX);
-	const struct spawn git = { .argv = argv, .cwd = "/", .timeout_ms = 5000, .out = &out };
+	_cleanup_gitconf_ struct gitconf *conf = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
 	int r = 0;
 
-	if (!depth || !includes(file) || spawn_run(&git) != 0)
+	if (!depth || fd_read_file(AT_FDCWD, file, GITCONF_MAX, &text, &len) < 0 || !strcasestr(text, "include"))
 		return 0;
-	/* each: the key, a newline, the value, a NUL */
-	for (const char *c = buf_cstr(&out), *end = c + out.len; c < end && r == 0; c += strlen(c) + 1) {
-		const char *value = strchr(c, '\n');
-
-		if (value && value[1])
-			r = show_include(s, file, value + 1, depth);
-	}
+	if (gitconf_parse(text, len, &conf) < 0)
+		return 0;
+	for (size_t i = 0; i < conf->n && r == 0; i++)
+		if (is_include(conf->entries[i].key) && !str_empty(conf->entries[i].value))
+			r = show_include(s, file, conf->entries[i].value, depth);
 	return r;
 }
 

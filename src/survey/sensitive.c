@@ -169,6 +169,19 @@ static bool holds(const char *pattern, const char *path)
 	return !strchr(pattern, '*') && path_is_under(pattern, path) && access(pattern, F_OK) == 0;
 }
 
+/* Our own directories, wherever XDG variables put them. */
+static bool is_ours(const char *path)
+{
+	for (enum path_xdg kind = PATH_CONFIG; kind <= PATH_RUNTIME; kind++) {
+		_cleanup_free_ char *dir = NULL, *real = NULL;
+
+		if (path_xdg(kind, &dir) == 0 && (real = realpath(dir, NULL)) &&
+		    (path_is_under(path, real) || path_is_under(real, path)))
+			return true;
+	}
+	return false;
+}
+
 enum survey_danger survey_judge(const char *path, const char *home, const char **ret_what, const char **ret_why)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -192,6 +205,11 @@ enum survey_danger survey_judge(const char *path, const char *home, const char *
 		*ret_what = s->path;
 		*ret_why = s->why;
 		return s->danger;
+	}
+	if (is_ours(path)) {
+		*ret_what = "~/.local/share/claude-sandbox";
+		*ret_why = OURS;
+		return SURVEY_NEVER;
 	}
 	return SURVEY_HARMLESS;
 }

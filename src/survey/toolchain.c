@@ -272,6 +272,14 @@ static int read_dir(struct survey *s, const char *dir, char *const *entries, str
 	return r;
 }
 
+static bool claimed(const struct survey *s, const char *entry)
+{
+	for (size_t i = 0; i < s->ntools; i++)
+		if (strv_contains(s->tools[i].entries, entry))
+			return true;
+	return false;
+}
+
 /* Which PATH entries will be there inside, in their order and once. */
 static int choose_path(struct survey *s, char *const *entries)
 {
@@ -285,7 +293,7 @@ static int choose_path(struct survey *s, char *const *entries)
 			return -ENOMEM;
 		if (!path_is_absolute(normal) || strchr(normal, '\n') || strv_contains(s->path, normal))
 			continue;
-		if (survey_visible(s, normal))
+		if (survey_visible(s, normal) || claimed(s, *e))
 			r = strv_add(&s->path, normal);
 		else if (path_is_under(normal, s->home) && access(normal, F_OK) == 0)
 			r = strv_add(&s->path_home, normal);
