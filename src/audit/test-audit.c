@@ -304,16 +304,34 @@ static void test_expire(void **state)
 	audit_close(a);
 }
 
+static int map_self(uid_t uid, gid_t gid)
+{
+	static const char *const files[] = { "/proc/self/setgroups", "/proc/self/uid_map", "/proc/self/gid_map" };
+	char text[3][32] = { "deny" };
+
+	(void)snprintf(text[1], sizeof(text[1]), "%u %u 1", (unsigned)uid, (unsigned)uid);
+	(void)snprintf(text[2], sizeof(text[2]), "%u %u 1", (unsigned)gid, (unsigned)gid);
+	for (size_t i = 0; i < 3; i++) {
+		_cleanup_close_ int fd = open(files[i], O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, text[i], strlen(text[i])) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* In a mount namespace of its own, a file system of 512 KiB. Exit status 77: no such namespace here. */
 static int full_disk_child(void)
 {
 	struct audit *a = NULL;
 	int64_t id = 0;
 	char kind[16], filler[128];
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
 	int told = 0, fd;
 
 	(void)snprintf(filler, sizeof(filler), "%s/filler", dir);
-	if (unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) < 0 ||
+	if (unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) < 0 || (uid != 0 && map_self(uid, gid) < 0) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("none", dir, "tmpfs", 0, "size=512k") < 0)
 		return 77;
 	if (audit_open_at(path, &a, NULL) < 0 || audit_begin(a, "full", "/p", "native", "{}", &id) < 0)
