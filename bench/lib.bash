@@ -2,7 +2,7 @@
 # What the benchmarks share: a throw-away home and project, for an ordinary user where root started them.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/${BUILD:-build}
-cs=$build/claude-sandbox
+cs=${CS:-$build/claude-sandbox}
 interleave=$build/bench/bench-interleave
 set -eu
 
