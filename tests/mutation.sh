@@ -161,7 +161,7 @@ while IFS='|' read -r macro kind what; do
 		out=$(oracle "$kind" "${names[@]}")
 		whole[$kind$what]=1
 		if judge "$kind" "$what" "$out" || ! { [[ $kind == sh* ]] || grep -q contained <<<"$out"; }; then
-			sed 's/^/# /' <<<"$out"
+			echo "# ${out//$'\n'/$'\n'# }"
 			echo "not ok $macro: with everything in place '$what' is not contained"
 			bad=1
 			continue
@@ -176,7 +176,7 @@ while IFS='|' read -r macro kind what; do
 		if judge "$kind" "$what" "$out"; then
 			echo "ok $macro: $what"
 		else
-			sed 's/^/# /' <<<"$out"
+			echo "# ${out//$'\n'/$'\n'# }"
 			echo "not ok $macro: no test noticed ($what)"
 			bad=1
 		fi
