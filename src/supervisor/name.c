@@ -52,67 +52,102 @@ static void slug(const char *project, char out[SLUG_MAX + 1])
 		(void)snprintf(out, SLUG_MAX + 1, "sandbox");
 }
 
-/* Makes project the owner of name, unless it has one: 0 ours, 1 another's. link(2) makes the record whole or not at
- * all. */
-static int own(int homes, const char *name, const char *project)
+/* Whether project owns name: 0 it does, 1 another does, -ENOENT nobody. */
+static int look(int homes, const char *name, const char *project)
 {
-	_cleanup_free_ char *record = NULL, *tmp = NULL, *owner = NULL;
+	_cleanup_free_ char *record = NULL, *owner = NULL;
 	int r;
 
-	if (asprintf(&record, "%s.owner", name) < 0 || asprintf(&tmp, ".%s.owner.%ld", name, (long)getpid()) < 0)
+	if (asprintf(&record, "%s.owner", name) < 0)
 		return -ENOMEM;
 	r = fd_read_file(homes, record, 65536, &owner, NULL);
-	if (r == -ENOENT) {
-		r = fd_write_file(homes, tmp, project, strlen(project), 0600);
-		if (r < 0)
-			return r;
-		r = linkat(homes, tmp, homes, record, 0) < 0 ? -errno : 0;
-		(void)unlinkat(homes, tmp, 0);
-		if (r == -EEXIST)
-			r = fd_read_file(homes, record, 65536, &owner, NULL);
-		else
-			return r;
-	}
 	if (r < 0)
 		return r;
 	return strcmp(owner, project) == 0 ? 0 : 1;
 }
 
-int name_for_project(const char *project, char **ret, struct fail *f)
+/* Makes project the owner of name, unless it has one. link(2) makes the record whole or not at all. */
+static int own(int homes, const char *name, const char *project)
 {
-	_cleanup_free_ char *data = NULL, *dir = NULL;
-	_cleanup_close_ int homes = -1;
-	char base[SLUG_MAX + 1];
-	int r = path_xdg(PATH_DATA, &data);
+	_cleanup_free_ char *record = NULL, *tmp = NULL;
+	int r = look(homes, name, project);
 
-	if (r < 0)
-		return fail_set(f, -r, "cannot tell the data directory");
-	dir = path_join(data, "homes");
-	if (!dir)
+	if (r != -ENOENT)
+		return r;
+	if (asprintf(&record, "%s.owner", name) < 0 || asprintf(&tmp, ".%s.owner.%ld", name, (long)getpid()) < 0)
 		return -ENOMEM;
-	r = path_mkdir_p(dir, 0700);
+	r = fd_write_file(homes, tmp, project, strlen(project), 0600);
 	if (r < 0)
-		return fail_set(f, -r, "cannot make the directory of homes, '%s'", dir);
-	homes = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (homes < 0)
-		return fail_set(f, errno, "cannot open the directory of homes, '%s'", dir);
-	slug(project, base);
-	for (unsigned i = 0; i < 8; i++) {
-		_cleanup_free_ char *name = NULL;
-		uint64_t h = str_hash(project, strlen(project));
+		return r;
+	r = linkat(homes, tmp, homes, record, 0) < 0 ? -errno : 0;
+	(void)unlinkat(homes, tmp, 0);
+	return r == -EEXIST ? look(homes, name, project) : r;
+}
 
-		if ((i ? asprintf(&name, "%s-%04x", base, (unsigned)(h >> (i * 7)) & 0xffff) :
-			 asprintf(&name, "%s", base)) < 0)
-			return -ENOMEM;
-		r = own(homes, name, project);
+/* The names that a project may have, in order; NULL: out of memory. Caller frees. */
+static char *candidate(const char *project, unsigned i)
+{
+	uint64_t h = str_hash(project, strlen(project));
+	char base[SLUG_MAX + 1], *name;
+
+	slug(project, base);
+	if (!i)
+		return strdup(base);
+	return asprintf(&name, "%s-%04x", base, (unsigned)(h >> (i * 7)) & 0xffff) < 0 ? NULL : name;
+}
+
+static int find_name(int homes, const char *project, int (*try)(int, const char *, const char *), char **ret)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		_cleanup_free_ char *name = candidate(project, i);
+		int r = name ? try(homes, name, project) : -ENOMEM;
+
 		if (r < 0)
-			return fail_set(f, -r, "cannot record the owner of the home '%s/%s'", dir, name);
+			return r;
 		if (r == 0) {
 			*ret = TAKE_PTR(name);
 			return 0;
 		}
 	}
-	return fail_set(f, EEXIST, "no free name for the project '%s'", project);
+	return -EEXIST;
+}
+
+static int homes_open(bool make, char **ret_path)
+{
+	_cleanup_free_ char *data = NULL, *dir = NULL;
+	int r = path_xdg(PATH_DATA, &data), fd;
+
+	if (r < 0)
+		return r;
+	dir = path_join(data, "homes");
+	if (!dir)
+		return -ENOMEM;
+	r = make ? path_mkdir_p(dir, 0700) : 0;
+	fd = r < 0 ? r : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		fd = -errno;
+	*ret_path = TAKE_PTR(dir);
+	return fd;
+}
+
+int name_for_project(const char *project, char **ret, struct fail *f)
+{
+	_cleanup_free_ char *dir = NULL;
+	_cleanup_close_ int homes = homes_open(true, &dir);
+	int r;
+
+	if (homes < 0)
+		return fail_set(f, -homes, "cannot make the directory of homes, '%s'", dir ? dir : "?");
+	r = find_name(homes, project, own, ret);
+	return r < 0 ? fail_set(f, -r, "cannot record in '%s' whose home it is", dir) : 0;
+}
+
+int name_known(const char *project, char **ret)
+{
+	_cleanup_free_ char *dir = NULL;
+	_cleanup_close_ int homes = homes_open(false, &dir);
+
+	return homes < 0 ? homes : find_name(homes, project, look, ret);
 }
 
 static int runtime_open(bool make, struct fail *f)

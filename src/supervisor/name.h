@@ -17,6 +17,9 @@
  * path. Caller frees. */
 int name_for_project(const char *project, char **ret, struct fail *f);
 
+/* The name that name_for_project() gave before; -ENOENT where it never did. */
+int name_known(const char *project, char **ret);
+
 bool name_is_valid(const char *name); /* [a-z0-9][a-z0-9._-]*, at most NAME_MAX_LEN */
 
 /* A name that is ours: locked, with a socket that already listens, so that nobody meets a sandbox half made. */
