@@ -9,11 +9,21 @@
 #include "base/str.h"
 #include "cli/help.h"
 
+extern const struct cmd cmd_run, cmd_attach, cmd_exec, cmd_ls, cmd_ps, cmd_inspect, cmd_stop, cmd_rm, cmd_logs;
 extern const struct cmd cmd_help, cmd_version, cmd_config, cmd_trust, cmd_completion;
 
 /* In the order of the help. */
 const struct cmd *const cmd_table[] = {
 	/* sandboxes */
+	&cmd_run,
+	&cmd_ls,
+	&cmd_ps,
+	&cmd_attach,
+	&cmd_exec,
+	&cmd_logs,
+	&cmd_inspect,
+	&cmd_stop,
+	&cmd_rm,
 	/* policy */
 	&cmd_trust,
 	/* set-up */

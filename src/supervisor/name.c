@@ -26,7 +26,7 @@ bool name_is_valid(const char *name)
 
 	if (!n || n > NAME_MAX_LEN || name[0] == '.' || name[0] == '-' || name[0] == '_')
 		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == n;
 }
 
 /* The last component in the letters of a host name; never empty. */
@@ -310,9 +310,11 @@ int name_claim_new(const char *base, bool next, struct name_claim **ret, struct 
 		return r < 0 ? fail_set(f, -r, "cannot claim the sandbox name '%s'", base) : r;
 	}
 	for (unsigned i = 2; i < 10000; i++) {
-		char name[NAME_MAX_LEN + 8];
+		char name[NAME_MAX_LEN + 16];
 
 		(void)snprintf(name, sizeof(name), "%s-%u", base, i);
+		if (!name_is_valid(name))
+			break;
 		if (is_owned(name))
 			continue;
 		r = claim(root, name, ret);
@@ -321,7 +323,7 @@ int name_claim_new(const char *base, bool next, struct name_claim **ret, struct 
 		if (r == 0)
 			return 0;
 	}
-	return fail_set(f, EMFILE, "too many sandboxes of the name '%s'", base);
+	return fail_set(f, 0, "no free number after the sandbox name '%s'", base);
 }
 
 static int compare(const void *a, const void *b)

@@ -10,7 +10,7 @@
 #include "base/fail.h"
 #include "base/macro.h"
 
-#define NAME_MAX_LEN 56 /* a hostname has room for 63 */
+#define NAME_MAX_LEN 63 /* a host name's label */
 
 /* The project's own name: the slug of its last component, or SLUG-xxxx where another project has that slug. The
  * choice is recorded in DATA/homes/NAME.owner (the project's path) and is the name of its home, too. project: a real
@@ -20,7 +20,7 @@ int name_for_project(const char *project, char **ret, struct fail *f);
 /* The name that name_for_project() gave before; -ENOENT where it never did. */
 int name_known(const char *project, char **ret);
 
-bool name_is_valid(const char *name); /* [a-z0-9][a-z0-9._-]*, at most NAME_MAX_LEN */
+bool name_is_valid(const char *name); /* [A-Za-z0-9][A-Za-z0-9._-]*, at most NAME_MAX_LEN */
 
 /* A name that is ours: locked, with a socket that already listens, so that nobody meets a sandbox half made. */
 struct name_claim {

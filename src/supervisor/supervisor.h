@@ -19,6 +19,7 @@ struct supervisor_spec {
 	char *const *guard_absent;   /* what guard_plan() said must be watched */
 	const char *git_private;     /* private copies of git's configs, settled at the end; NULL: none */
 	const char *quarantine;	     /* where quarantined names go */
+	bool lasting;		     /* false: its private copies go with it */
 	const char *receipt_file;    /* absolute; written before the last client hears the end; NULL: none */
 	uint64_t memory, pids;	     /* limits, 0: none */
 	uint64_t cpus_milli;	     /* thousandths of a CPU, 0: none */

@@ -1,0 +1,225 @@
+/* The order matters: the name is claimed before anything is made, and everything that can be refused is refused before
+ * the supervisor is forked. Nothing is written to the audit here; the command is on its way before that (FACTS 15). */
+#include "cli/start.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/where.h"
+#include "cli/ctl.h"
+#include "engine/compose.h"
+#include "engine/home.h"
+#include "guard/guard.h"
+#include "report/json.h"
+#include "supervisor/supervisor.h"
+#include "survey/survey.h"
+
+extern char **environ;
+
+struct start {
+	struct runopts *o;
+	const char *project;
+	char *base;	    /* the project's own name, and its home's */
+	struct name_claim *claim;
+	struct survey *survey;
+	struct plan *plan;
+	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd, *policy;
+	char **watch;
+};
+
+static void start_done(struct start *s)
+{
+	free(s->base);
+	name_claim_free(s->claim);
+	survey_free(s->survey);
+	plan_free(s->plan);
+	free(s->home_dir);
+	free(s->git_private);
+	free(s->quarantine);
+	free(s->guard_helper);
+	free(s->receipt);
+	free(s->cwd);
+	free(s->policy);
+	strv_free(s->watch);
+}
+
+/* The options that say how a session is run, not what the sandbox is: they may differ from one session to the next. */
+static bool is_session_setting(const char *name)
+{
+	static const char *const names[] = { "name", "env", "detach-keys" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Joins the sandbox of that name, unless the command line asks for another kind of sandbox. */
+static int join(const struct start *s, const char *name, int *ret_socket, struct fail *f)
+{
+	_cleanup_json_ struct json_object *info = ctl_info(name, f);
+	const char *project, *net;
+
+	if (!info)
+		return -EAGAIN;
+	project = json_get_str(info, "project");
+	net = json_get_str(info, "net");
+	if (!str_eq(project, s->project)) {
+		(void)fail_set(f, 0, "a sandbox '%s' of the project '%s' is running", name, project ? project : "?");
+		fail_hint(f, "give this one another name: --name NAME");
+		return -EEXIST;
+	}
+	for (size_t i = 0; i < s->o->nsettings; i++) {
+		const struct runopts_setting *set = &s->o->settings[i];
+
+		if (is_session_setting(set->name) || (strcmp(set->name, "network.mode") == 0 && str_eq(set->value, net)))
+			continue;
+		(void)fail_set(f, 0, "option, '%s': the sandbox '%s' is running, with its own settings", set->where, name);
+		fail_hint(f, "claude-sandbox stop %s, or --new for a second sandbox", name);
+		return -EBUSY;
+	}
+	return name_connect(name, ret_socket, f);
+}
+
+/* Claims a name: 0, or positive 1 with *ret_socket where the sandbox runs and is joined. */
+static int claim(struct start *s, bool lasting, int *ret_socket, struct fail *f)
+{
+	const char *wanted = config_str(s->o->config, OPT_NAME);
+	const char *name = wanted ? wanted : s->base;
+	bool own = s->o->fresh || !lasting;
+
+	/* One that is just ending, or just failing to start, is waited for. */
+	for (int tries = 0; tries < 100; tries++) {
+		int r = name_claim_new(name, own && !wanted, &s->claim, f);
+
+		if (r <= 0)
+			return r;
+		if (own) {
+			(void)fail_set(f, EEXIST, "the name '%s'", name);
+			fail_hint(f, "leave --name out and it gets a number");
+			return -EEXIST;
+		}
+		r = join(s, name, ret_socket, f);
+		if (r != -EAGAIN && r != -ESRCH)
+			return r < 0 ? r : 1;
+		(void)usleep(50000);
+	}
+	return -EBUSY;
+}
+
+/* Where the command starts inside: -w, or where the user stands. */
+static int working_directory(struct start *s, struct fail *f)
+{
+	char cwd[PATH_MAX];
+
+	if (s->o->workdir) {
+		s->cwd = path_join(s->project, s->o->workdir);
+		return s->cwd ? 0 : -ENOMEM;
+	}
+	if (realpath(".", cwd) && path_is_under(cwd, s->project))
+		s->cwd = strdup(cwd);
+	(void)f;
+	return 0;
+}
+
+static int places(struct start *s, struct fail *f)
+{
+	_cleanup_free_ char *state = NULL;
+	const char *receipt = config_str(s->o->config, OPT_RECEIPT);
+	char cwd[PATH_MAX];
+	int r = path_xdg(PATH_STATE, &state);
+
+	if (r < 0)
+		return fail_set(f, -r, "cannot tell the state directory");
+	if (asprintf(&s->git_private, "%s/git/%s", state, s->claim->name) < 0 ||
+	    asprintf(&s->quarantine, "%s/quarantine/%s", state, s->base) < 0)
+		return -ENOMEM;
+	r = path_mkdir_p(state, 0700);
+	if (r < 0)
+		return fail_set(f, -r, "cannot make the state directory '%s'", state);
+	r = where_helper("cs-guard", &s->guard_helper);
+	if (r < 0)
+		return fail_set(f, -r, "helper, 'cs-guard'");
+	if (receipt) {
+		s->receipt = getcwd(cwd, sizeof(cwd)) ? path_join(cwd, receipt) : NULL;
+		if (!s->receipt)
+			return fail_set(f, errno, "receipt, '%s'", receipt);
+	}
+	return 0;
+}
+
+static int compose(struct start *s, struct fail *f)
+{
+	struct compose_request rq = {
+		.name = s->claim->name, .private_dir = s->git_private, .argv = s->o->argv, .cwd = s->cwd, .env = environ,
+	};
+	_cleanup_strv_ char **lines = NULL;
+	int r = home_prepare(s->o->config, s->survey, s->base, &s->home_dir, f);
+
+	if (r < 0)
+		return r;
+	rq.home_dir = s->home_dir;
+	/* What a killed sandbox of this name left. */
+	r = guard_settle(s->git_private, true, &lines, f);
+	if (r < 0)
+		return r;
+	return compose_plan(s->o->config, s->survey, &rq, &s->plan, &s->watch, f);
+}
+
+static struct supervisor_spec spec_of(const struct start *s, bool lasting)
+{
+	const struct config *c = s->o->config;
+
+	return (struct supervisor_spec){
+		.claim = s->claim, .plan = s->plan, .project = s->project,
+		.home_name = config_str(c, OPT_HOME) ? config_str(c, OPT_HOME) : s->base,
+		.guard_helper = s->guard_helper, .guard_absent = s->watch, .git_private = s->git_private,
+		.lasting = lasting, .quarantine = s->quarantine, .receipt_file = s->receipt, .policy_json = s->policy,
+		.memory = config_num(c, OPT_LIMITS_MEMORY), .pids = config_num(c, OPT_LIMITS_PIDS),
+		.cpus_milli = config_num(c, OPT_LIMITS_CPUS), .timeout_ms = config_num(c, OPT_TIMEOUT),
+		.idle_stop_ms = config_num(c, OPT_IDLE_STOP), .stop_grace_ms = config_num(c, OPT_STOP_GRACE),
+		.audit_keep_days = (unsigned)config_num(c, OPT_AUDIT_KEEP),
+	};
+}
+
+int start_sandbox(struct runopts *o, bool lasting, const char *project, const char *repository, char **ret_name,
+		  int *ret_socket, bool *ret_joined, struct fail *f)
+{
+	_cleanup_(start_done) struct start s = { .o = o, .project = project };
+	struct supervisor_spec spec;
+	int r = runopts_load(o, project, repository, f);
+
+	if (r == 0)
+		r = survey_new(project, config_bool(o->config, OPT_I_KNOW), &s.survey, f);
+	if (r == 0)
+		r = name_for_project(project, &s.base, f);
+	if (r == 0)
+		r = claim(&s, lasting, ret_socket, f);
+	if (r == 1) {
+		*ret_name = strdup(config_str(o->config, OPT_NAME) ? config_str(o->config, OPT_NAME) : s.base);
+		*ret_joined = true;
+		return *ret_name ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	r = working_directory(&s, f);
+	if (r == 0)
+		r = places(&s, f);
+	if (r == 0)
+		r = compose(&s, f);
+	if (r == 0) {
+		spec = spec_of(&s, lasting);
+		*ret_name = strdup(s.claim->name);
+		r = *ret_name ? supervisor_fork(&spec, ret_socket, f) : -ENOMEM;
+	} else {
+		name_claim_remove(s.claim);
+	}
+	*ret_joined = false;
+	return r;
+}
