@@ -11,6 +11,7 @@
 #include "cli/cmd.h"
 #include "cli/env.h"
 #include "cli/here.h"
+#include "cli/relay.h"
 #include "cli/runopts.h"
 #include "cli/session.h"
 #include "cli/start.h"
@@ -29,8 +30,10 @@ static int run(struct runopts *o, struct fail *f)
 	_cleanup_strv_ char **env = NULL;
 	bool tty = want_tty(o), joined = false;
 	struct session_request rq = { .argv = o->argv, .tty = tty, .detach = o->detach, .quiet = o->quiet };
-	int r = here_project(o->project, &project, &repository, f);
+	int r = tty ? 0 : relay_check(f);
 
+	if (r == 0)
+		r = here_project(o->project, &project, &repository, f);
 	if (r == 0)
 		r = start_sandbox(o, tty && o->tty != RUNOPTS_TTY_NO, project, repository, &name, &rq.socket, &joined, f);
 	if (r < 0)

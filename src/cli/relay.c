@@ -41,9 +41,33 @@ static int make_pipe(struct relay *r, int i, const struct stat *st)
 	return fd_set_nonblock(i ? p[0] : p[1], true);
 }
 
-int relay_open(struct relay *r, struct fail *f)
+static int look(int i, struct stat *ret, struct fail *f)
 {
 	static const char *const names[] = { "standard input", "standard output", "standard error" };
+
+	if (fstat(i, ret) < 0)
+		return fail_set(f, errno, "cannot use %s", names[i]);
+	if (!S_ISDIR(ret->st_mode))
+		return 0;
+	(void)fail_set(f, 0, "%s is a directory", names[i]);
+	return -EISDIR;
+}
+
+int relay_check(struct fail *f)
+{
+	struct stat st;
+
+	for (int i = 0; i < 3; i++) {
+		int r = look(i, &st, f);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int relay_open(struct relay *r, struct fail *f)
+{
 	struct stat st[3];
 
 	for (int i = 0; i < 3; i++)
@@ -53,10 +77,9 @@ int relay_open(struct relay *r, struct fail *f)
 		int k;
 
 		r->pump[i] = (struct relay_pump){ .from = -1, .to = -1 };
-		if (fstat(i, &st[i]) < 0)
-			return fail_set(f, errno, "cannot use %s", names[i]);
-		if (S_ISDIR(st[i].st_mode))
-			return fail_set(f, EISDIR, "%s is a directory", names[i]);
+		k = look(i, &st[i], f);
+		if (k < 0)
+			return k;
 		if (passes(&st[i])) {
 			r->theirs[i] = i;
 			continue;
@@ -68,7 +91,7 @@ int relay_open(struct relay *r, struct fail *f)
 		}
 		k = make_pipe(r, i, &st[i]);
 		if (k < 0)
-			return fail_set(f, -k, "cannot make a pipe for %s", names[i]);
+			return fail_set(f, -k, "cannot make a pipe");
 	}
 	return 0;
 }

@@ -25,6 +25,7 @@ struct relay {
 	struct relay_pump pump[3];
 };
 
+int relay_check(struct fail *f);		 /* what relay_open would refuse */
 int relay_open(struct relay *r, struct fail *f); /* -EISDIR: a directory */
 void relay_handed_over(struct relay *r);	 /* closes our copies of their ends */
 int relay_run(struct relay *r, const struct session_request *rq, int signals); /* the exit status */

@@ -16,7 +16,7 @@
 #include "wire/control.h"
 
 /* The signals of a client come as bytes, between two messages. */
-int session_signals(void)
+static int session_signals(void)
 {
 	sigset_t set;
 

@@ -74,6 +74,7 @@ struct peer {
 	bool progress;	/* sent something since the stall timer started */
 	bool wants_stop; /* answered when everything is down */
 	bool wants_ps;
+	bool first;	/* the client that started the sandbox */
 	bool owner;	/* of a session without tty: its end is the session's end */
 	unsigned rows, cols;
 	uint64_t pos; /* how far of the session's output it has got */

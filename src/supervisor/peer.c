@@ -26,6 +26,7 @@ int peer_add(struct supervisor *sv, int fd, bool first)
 	}
 	p->sv = sv;
 	p->fd = fd;
+	p->first = first;
 	p->phase = PEER_NEW;
 	p->until = UINT64_MAX;
 	p->queue = BUF_INIT(QUEUE_MAX);
@@ -99,7 +100,7 @@ void peer_close(struct peer *p)
 {
 	struct supervisor *sv = p->sv;
 	struct session *s = p->session;
-	bool owner = p->owner;
+	bool owner = p->owner, first = p->first;
 
 	for (struct peer **at = &sv->peers; *at; at = &(*at)->next) {
 		if (*at == p) {
@@ -117,6 +118,8 @@ void peer_close(struct peer *p)
 	free(p);
 	if (owner && s)
 		owner_gone(sv, s);
+	else if (!sv->next_session && first && sv->state < SV_STOPPING)
+		sv_stop(sv, "client gone", true, 0); /* before it asked for anything */
 }
 
 /* 1 sent, 0 not now, negative: the client has gone. */
