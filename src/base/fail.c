@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static void clean(char *s)
 {
 	for (; *s; s++)
@@ -15,18 +17,20 @@ static void clean(char *s)
 int fail_set(struct fail *f, int error, const char *fmt, ...)
 {
 	int r = error ? -error : -EINVAL;
+	char msg[sizeof(f->msg)]; /* an argument may be f->msg itself */
 	va_list ap;
 	size_t n;
 
 	if (!f)
 		return r;
 	va_start(ap, fmt);
-	(void)vsnprintf(f->msg, sizeof(f->msg), fmt, ap);
+	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	n = strlen(f->msg);
+	n = strlen(msg);
 	if (error)
-		(void)snprintf(f->msg + n, sizeof(f->msg) - n, ": %s", strerror(error));
-	clean(f->msg);
+		(void)snprintf(msg + n, sizeof(msg) - n, ": %s", strerror(error));
+	clean(msg);
+	memcpy(f->msg, msg, strlen(msg) + 1);
 	f->hint[0] = 0;
 	errno = error;
 	return r;
@@ -34,19 +38,23 @@ int fail_set(struct fail *f, int error, const char *fmt, ...)
 
 void fail_hint(struct fail *f, const char *fmt, ...)
 {
+	char hint[sizeof(f->hint)];
 	va_list ap;
 
 	if (!f)
 		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(f->hint, sizeof(f->hint), fmt, ap);
+	(void)vsnprintf(hint, sizeof(hint), fmt, ap);
 	va_end(ap);
-	clean(f->hint);
+	clean(hint);
+	memcpy(f->hint, hint, strlen(hint) + 1);
 }
 
 void fail_print(const struct fail *f)
 {
-	(void)fprintf(stderr, "claude-sandbox: %s\n", f->msg[0] ? f->msg : "unknown error");
-	if (f->hint[0])
-		(void)fprintf(stderr, "  hint: %s\n", f->hint);
+	_cleanup_free_ char *msg = str_printable(f->msg, strlen(f->msg)), *hint = str_printable(f->hint, strlen(f->hint));
+
+	(void)fprintf(stderr, "claude-sandbox: %s\n", str_empty(msg) ? "unknown error" : msg);
+	if (!str_empty(hint))
+		(void)fprintf(stderr, "  hint: %s\n", hint);
 }

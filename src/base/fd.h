@@ -20,7 +20,7 @@ int fd_write_all(int fd, const void *p, size_t n);
 ssize_t fd_read_full(int fd, void *p, size_t n);
 
 /* Reads a file of at most max bytes (EFBIG beyond) into a fresh NUL-terminated buffer, which the caller frees.
- * at may be AT_FDCWD. Regular files only unless any is true; O_NOFOLLOW where nofollow. */
+ * at may be AT_FDCWD. Links are followed; regular files only: -EISDIR, -EINVAL. */
 int fd_read_file(int at, const char *path, size_t max, char **ret_data, size_t *ret_len);
 int fd_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 

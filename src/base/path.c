@@ -66,21 +66,24 @@ char *path_normalize(const char *p)
 {
 	bool absolute = path_is_absolute(p);
 	char *out = malloc(strlen(p) + 2);
-	size_t n = 0;
+	size_t n = 0, depth = 0; /* components that a ".." can take back */
 
 	if (!out)
 		return NULL;
 	while (*p) {
 		size_t k = strcspn(p, "/");
+		bool up = k == 2 && p[0] == '.' && p[1] == '.';
 
-		if (k == 2 && p[0] == '.' && p[1] == '.' && (absolute || n)) {
+		if (up && depth) {
 			while (n && out[--n] != '/')
 				;
-		} else if (k && !(k == 1 && p[0] == '.')) {
+			depth--;
+		} else if (k && !(k == 1 && p[0] == '.') && !(up && absolute)) {
 			if (absolute || n)
 				out[n++] = '/';
 			memcpy(out + n, p, k);
 			n += k;
+			depth += !up;
 		}
 		p += k;
 		p += strspn(p, "/");
@@ -133,7 +136,8 @@ int path_expand(const char *p, const char *home, char **ret)
 			return -EINVAL;
 		if (!base)
 			return -ENOMEM;
-		*ret = path_join(base, p[n] ? p + n + 1 : "");
+		p += n;
+		*ret = path_join(base, p + strspn(p, "/"));
 		return *ret ? 0 : -ENOMEM;
 	}
 	return -EINVAL;
@@ -167,7 +171,64 @@ int path_mkdir_p(const char *p, mode_t mode)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-static int remove_below(int fd, dev_t dev)
+/* A directory to remove, with the rights that takes: it is ours, but what ran inside chose its mode. */
+static int open_doomed(int at, const char *name, dev_t *ret_dev)
+{
+	_cleanup_close_ int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char proc[40];
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if ((st.st_mode & 0700) != 0700) {
+		/* never chmod by name: that would follow a link put there meanwhile */
+		(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+		if (chmod(proc, 0700) < 0)
+			return -errno;
+	}
+	r = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r < 0)
+		return -errno;
+	*ret_dev = st.st_dev;
+	return r;
+}
+
+struct doomed {
+	int top;      /* the tree's own directory */
+	dev_t dev;
+	unsigned moved; /* directories that were too deep, now in top */
+};
+
+#define DEPTH_MAX 64 /* each level holds a descriptor and a stack frame: a deeper directory is moved up instead */
+
+static int remove_below(struct doomed *t, int fd, unsigned depth);
+
+static int remove_directory(struct doomed *t, int fd, const char *name, unsigned depth)
+{
+	char up[40];
+	dev_t dev;
+	int sub, r;
+
+	if (depth >= DEPTH_MAX) {
+		(void)snprintf(up, sizeof(up), ".removed-%ld-%u", (long)getpid(), t->moved++);
+		return renameat(fd, name, t->top, up) < 0 ? -errno : 0;
+	}
+	sub = open_doomed(fd, name, &dev);
+	if (sub < 0)
+		return sub;
+	if (dev != t->dev) {
+		fd_close(sub);
+		return -EXDEV;
+	}
+	r = remove_below(t, sub, depth + 1);
+	if (r == 0 && unlinkat(fd, name, AT_REMOVEDIR) < 0)
+		r = -errno;
+	return r;
+}
+
+/* Empties the directory fd, which it closes. The first error is told, the rest is removed nevertheless. */
+static int remove_below(struct doomed *t, int fd, unsigned depth)
 {
 	DIR *d = fdopendir(fd);
 	int r = 0;
@@ -178,33 +239,15 @@ static int remove_below(int fd, dev_t dev)
 		return r;
 	}
 	for (struct dirent *e; (e = readdir(d));) {
-		struct stat st;
-		int sub, k;
+		int k = 0;
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (unlinkat(fd, e->d_name, 0) == 0)
 			continue;
-		if (errno != EISDIR && errno != EPERM) {
-			r = r ? r : -errno;
-			continue;
-		}
-		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 && errno == EACCES && fchmodat(fd, e->d_name, 0700, 0) == 0)
-			sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0) {
-			r = r ? r : -errno;
-			continue;
-		}
-		if (fstat(sub, &st) < 0 || st.st_dev != dev) {
-			fd_close(sub);
-			r = r ? r : -EXDEV;
-			continue;
-		}
-		if (!(st.st_mode & S_IWUSR))
-			(void)fchmod(sub, 0700);
-		k = remove_below(sub, dev);
-		if (k == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) < 0)
+		if (errno == EISDIR || errno == EPERM)
+			k = remove_directory(t, fd, e->d_name, depth);
+		else if (errno != ENOENT)
 			k = -errno;
 		r = r ? r : k;
 	}
@@ -214,22 +257,26 @@ static int remove_below(int fd, dev_t dev)
 
 int path_remove_tree(int at, const char *p)
 {
-	struct stat st;
-	int fd, r;
+	_cleanup_close_ int top = -1;
+	struct doomed t;
+	unsigned before;
+	int r;
 
 	if (unlinkat(at, p, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
-	fd = openat(at, p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		r = -errno;
-		fd_close(fd);
-		return r;
-	}
-	r = remove_below(fd, st.st_dev);
+	t = (struct doomed){ 0 };
+	top = open_doomed(at, p, &t.dev);
+	if (top < 0)
+		return top;
+	t.top = top;
+	do {
+		int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		before = t.moved;
+		r = fd < 0 ? -errno : remove_below(&t, fd, 0);
+	} while (r == 0 && t.moved != before);
 	if (r == 0 && unlinkat(at, p, AT_REMOVEDIR) < 0)
 		r = -errno;
 	return r;

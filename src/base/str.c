@@ -295,8 +295,8 @@ static size_t utf8_next(const unsigned char *s, size_t n, uint32_t *ret)
 
 static bool printable(uint32_t c)
 {
-	return c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0) && !(c >= 0x200e && c <= 0x200f) &&
-	       !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069) && c != 0xfeff;
+	return c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0) && c != 0x61c &&
+	       !(c >= 0x200e && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069) && c != 0xfeff;
 }
 
 char *str_printable(const char *s, size_t n)
@@ -342,13 +342,13 @@ char *str_shell_quote(const char *s)
 	return b.error ? NULL : TAKE_PTR(b.data);
 }
 
-/* Damerau-Levenshtein (adjacent transpositions) of two words of at most 63 bytes. */
+/* Damerau-Levenshtein (adjacent transpositions) of two words of at most 63 bytes (longer: SIZE_MAX). */
 static size_t distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b), d[3][64];
 
 	if (n > 63 || m > 63)
-		return 64;
+		return SIZE_MAX;
 	for (size_t j = 0; j <= m; j++)
 		d[0][j] = j;
 	for (size_t i = 1; i <= n; i++) {
@@ -370,10 +370,10 @@ static size_t distance(const char *a, const char *b)
 const char *str_nearest(const char *s, const char *const *names, size_t n)
 {
 	const char *best = NULL;
-	size_t least = MAX(strlen(s) / 3, (size_t)2) + 1;
+	size_t len = strlen(s), least = (len <= 3 ? 1 : len <= 8 ? 2 : len / 3) + 1;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t d = names[i] ? distance(s, names[i]) : 64;
+		size_t d = names[i] ? distance(s, names[i]) : SIZE_MAX;
 
 		if (d < least) {
 			least = d;

@@ -40,13 +40,14 @@ int str_to_bool(const char *s, bool *ret);	   /* yes/no true/false on/off 1/0 */
 int str_to_signal(const char *s, int *ret);	   /* TERM, SIGTERM, 15 */
 
 /* The bytes of s as one line that is safe to print on a terminal: control characters, invalid UTF-8 and bidi
- * controls (U+202A..202E, 2066..2069, 200E/F) become \xNN escapes. Caller frees; NULL: out of memory. */
+ * controls (U+202A..202E, 2066..2069, 200E/F, 061C) become \xNN escapes. Caller frees; NULL: out of memory. */
 char *str_printable(const char *s, size_t n);
 
 /* s quoted for a POSIX shell, only where it must be. Caller frees. */
 char *str_shell_quote(const char *s);
 
-/* The entry of names[] nearest to s, or NULL where none is near (Damerau-Levenshtein over a third of its length). */
+/* The entry of names[] nearest to s, or NULL where none is near: a Damerau-Levenshtein distance of 1 for words of up to
+ * three letters, 2 up to eight, then a third of the length. */
 const char *str_nearest(const char *s, const char *const *names, size_t n);
 
 uint64_t str_hash(const void *p, size_t n); /* FNV-1a 64; for names, never for trust */
