@@ -1,0 +1,329 @@
+#include "sandbox/apply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "kernel/landlock.h"
+#include "kernel/mount.h"
+#include "kernel/openat2.h"
+#include "kernel/userns.h"
+#include "sandbox/say.h"
+
+#define EMPTY_DIR  ".empty.d"
+#define EMPTY_FILE ".empty"
+#define LINK	   ".link"
+
+int apply_init(struct apply *a, const struct plan *p, int sock, struct fail *f)
+{
+	*a = (struct apply){
+		.plan = p, .target = { .root = -1, .sock = sock }, .link = -1, .empty_dir = -1, .empty_file = -1,
+		.sources = calloc(p->nops + 1, sizeof(int)), .links = calloc(p->nops + 1, sizeof(int)),
+	};
+	if (!a->sources || !a->links)
+		return fail_set(f, ENOMEM, "cannot start the sandbox");
+	for (size_t i = 0; i < p->nops; i++)
+		a->sources[i] = a->links[i] = SOURCE_NONE;
+	return 0;
+}
+
+static bool absent(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR;
+}
+
+/* A detached copy of a bind's source; SOURCE_ABSENT where it may be. */
+static int open_source(const struct plan_op *op, struct fail *f)
+{
+	_cleanup_close_ int fd = mount_clone(AT_FDCWD, op->src, !(op->flags & PLAN_FLAT), op->flags & PLAN_NOFOLLOW);
+	struct stat st;
+
+	if (absent(fd) && op->flags & PLAN_OPTIONAL)
+		return SOURCE_ABSENT;
+	if (fd == -EINVAL && op->flags & PLAN_FLAT)
+		return fail_set(f, 0, "cannot show a directory without what is mounted below it, '%s'", op->src);
+	if (fd < 0) {
+		int r = fail_set(f, -fd, "cannot mount into the sandbox, '%s'", op->src);
+
+		if (fd == -EPERM)
+			fail_hint(f, "mounts are refused in this user namespace: `claude-sandbox doctor`");
+		return r;
+	}
+	if (op->flags & PLAN_NOFOLLOW && (fstat(fd, &st) < 0 || S_ISLNK(st.st_mode)))
+		return fail_set(f, ELOOP, "cannot mount into the sandbox, '%s'", op->src);
+	return TAKE_FD(fd);
+}
+
+static unsigned attrs_of(const struct plan_op *op)
+{
+	return MOUNT_NOSUID | (op->flags & PLAN_WRITE ? 0U : MOUNT_RDONLY) | (op->flags & PLAN_DEVICE ? 0U : MOUNT_NODEV) |
+	       (op->flags & PLAN_NOEXEC ? MOUNT_NOEXEC : 0U);
+}
+
+static int map_source(int fd, int userns, const struct plan_op *op, struct fail *f)
+{
+	int r = mount_idmap(fd, userns);
+
+	if (r == 0)
+		return 0;
+	fail_set(f, -r, "cannot map file ownership (idmapped mount), '%s'", op->src);
+	if (r == -EINVAL)
+		fail_hint(f, "its file system, or one mounted below it, has no idmapped mounts: run claude-sandbox as an "
+			     "ordinary user, or keep the path on ext4, xfs, btrfs or tmpfs");
+	return r;
+}
+
+int apply_sources(struct apply *a, struct fail *f)
+{
+	const struct plan *p = a->plan;
+	_cleanup_close_ int userns = -1;
+
+	for (size_t i = 0; i < p->nops; i++) {
+		const struct plan_op *op = &p->ops[i];
+		int r;
+
+		if (op->kind != PLAN_BIND)
+			continue;
+		a->sources[i] = open_source(op, f);
+		if (a->sources[i] == SOURCE_ABSENT)
+			continue;
+		if (a->sources[i] < 0)
+			return a->sources[i];
+		r = mount_set(a->sources[i], attrs_of(op), true);
+		if (r < 0)
+			return fail_set(f, -r, "cannot restrict a mount, '%s'", op->src);
+		if (!(op->flags & PLAN_IDMAP))
+			continue;
+		if (userns < 0)
+			userns = userns_for_idmap(geteuid(), p->host_uid, getegid(), p->host_gid);
+		if (userns < 0)
+			return fail_set(f, -userns, "cannot make a user namespace for idmapped mounts");
+		r = map_source(a->sources[i], userns, op, f);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int attach(int fd, int target, const struct plan_op *op, struct fail *f)
+{
+	int r = mount_attach(fd, target, "");
+
+	return r < 0 ? fail_set(f, -r, "cannot mount inside the sandbox, '%s'", op->dst) : 0;
+}
+
+static int apply_bind(struct apply *a, size_t i, struct fail *f)
+{
+	const struct plan_op *op = &a->plan->ops[i];
+	_cleanup_close_ int fd = -1, target = -1;
+	bool ahead = a->sources[i] != SOURCE_NONE;
+	struct stat st;
+	int r;
+
+	if (a->sources[i] == SOURCE_ABSENT)
+		return 0;
+	fd = ahead ? TAKE_FD(a->sources[i]) : open_source(op, f);
+	if (fd == SOURCE_ABSENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return fail_set(f, errno, "cannot mount into the sandbox, '%s'", op->src);
+	if (!ahead) {
+		r = mount_set(fd, attrs_of(op), true);
+		if (r < 0)
+			return fail_set(f, -r, "cannot restrict a mount, '%s'", op->src);
+	}
+	target = target_make(&a->target, op->dst, S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0600,
+			     op->flags & PLAN_HOSTILE, f);
+	return target < 0 ? target : attach(fd, target, op, f);
+}
+
+static int apply_tmpfs(struct apply *a, const struct plan_op *op, struct fail *f)
+{
+	_cleanup_close_ int fd = -1, target = -1;
+	char mode[32], size[40];
+	const char *options[] = { mode, op->size ? size : NULL, NULL };
+
+	snprintf(mode, sizeof(mode), "mode=%o", op->mode ? op->mode : 0755U);
+	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)op->size);
+	if (!*target_relative(op->dst)) /* the root is there already */
+		return fchmod(a->target.root, op->mode ? op->mode : 0755U) < 0 ? fail_set(f, errno, "cannot make '/'") : 0;
+	fd = mount_new("tmpfs", options, MOUNT_NOSUID | MOUNT_NODEV | (op->flags & PLAN_NOEXEC ? MOUNT_NOEXEC : 0U));
+	if (fd < 0)
+		return fail_set(f, -fd, "cannot make a tmpfs for '%s'", op->dst);
+	target = target_make(&a->target, op->dst, true, 0755, op->flags & PLAN_HOSTILE, f);
+	return target < 0 ? target : attach(fd, target, op, f);
+}
+
+static int apply_dir(struct apply *a, const struct plan_op *op, struct fail *f)
+{
+	mode_t mode = op->mode ? op->mode : 0755;
+	_cleanup_close_ int fd = target_make(&a->target, op->dst, true, mode, op->flags & PLAN_HOSTILE, f), real = -1;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (op->flags & PLAN_HOSTILE || (fstat(fd, &st) == 0 && (st.st_mode & 07777) == mode))
+		return 0;
+	real = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (real < 0 || fchmod(real, mode) < 0)
+		return fail_set(f, errno, "cannot set the mode of '%s'", op->dst);
+	return 0;
+}
+
+static int apply_symlink(struct apply *a, const struct plan_op *op, struct fail *f)
+{
+	const char *name;
+	_cleanup_close_ int fd = target_parent(&a->target, op->dst, op->flags & PLAN_HOSTILE, &name, f);
+
+	if (fd < 0)
+		return fd;
+	return symlinkat(op->src, fd, name) < 0 ? fail_set(f, errno, "cannot make a link inside, '%s'", op->dst) : 0;
+}
+
+static int apply_file(struct apply *a, const struct plan_op *op, struct fail *f)
+{
+	const char *name;
+	_cleanup_close_ int fd = target_parent(&a->target, op->dst, op->flags & PLAN_HOSTILE, &name, f), file = -1;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	file = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, op->mode ? op->mode : 0644);
+	r = file < 0 ? -errno : fd_write_all(file, op->data, op->len);
+	return r < 0 ? fail_set(f, -r, "cannot write a file inside, '%s'", op->dst) : 0;
+}
+
+static int apply_seal(struct apply *a, const struct plan_op *op, struct fail *f)
+{
+	_cleanup_close_ int fd = target_find(&a->target, op->dst, f);
+	int r = fd < 0 ? fd : mount_set(fd, MOUNT_RDONLY, false);
+
+	return r < 0 ? fail_set(f, -r, "cannot make read-only inside, '%s'", op->dst) : 0;
+}
+
+/* The copy that covers operation i's place: itself, an empty thing, or a symbolic link. */
+static int cover(const struct apply *a, size_t i, int target)
+{
+	const struct plan_op *op = &a->plan->ops[i];
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	if (op->kind == PLAN_GITCONFIG) {
+		fd = mount_clone(a->links[i], "", false, true);
+	} else if (op->kind == PLAN_MASK) {
+		if (fstat(target, &st) < 0)
+			return -errno;
+		fd = mount_clone(S_ISDIR(st.st_mode) ? a->empty_dir : a->empty_file, "", false, true);
+	} else {
+		fd = mount_clone(target, "", true, true);
+	}
+	if (fd < 0)
+		return fd;
+	r = mount_set(fd, op->flags & PLAN_PIN ? MOUNT_NOSUID : MOUNT_NOSUID | MOUNT_RDONLY, true);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+int apply_cover(const struct apply *a, size_t i, struct fail *f)
+{
+	const struct plan_op *op = &a->plan->ops[i];
+	_cleanup_close_ int target = target_find(&a->target, op->dst, f), fd = -1;
+	int r;
+
+	if (target < 0) {
+		if (target == -ELOOP)
+			fail_hint(f, "a guarded path goes through a symbolic link; guard what it points to, or lift it with "
+				     "guard = !NAME");
+		return target;
+	}
+	fd = cover(a, i, target);
+	r = fd < 0 ? fd : mount_attach(fd, target, "");
+	return r < 0 && r != -ENOENT ? fail_set(f, -r, "cannot protect a path inside, '%s'", op->dst) : r;
+}
+
+static int apply_op(struct apply *a, size_t i, struct fail *f)
+{
+	const struct plan_op *op = &a->plan->ops[i];
+	int r;
+
+	if (apply_mutated(op->dst))
+		return 0;
+	switch (op->kind) {
+	case PLAN_DIR:
+		return apply_dir(a, op, f);
+	case PLAN_TMPFS:
+		return apply_tmpfs(a, op, f);
+	case PLAN_BIND:
+		return apply_bind(a, i, f);
+	case PLAN_SYMLINK:
+		return apply_symlink(a, op, f);
+	case PLAN_FILE:
+		return apply_file(a, op, f);
+	case PLAN_PROC:
+		return apply_proc(a, op, f);
+	case PLAN_DEV:
+		return apply_dev(a, op, f);
+	case PLAN_MASK:
+	case PLAN_GUARD:
+	case PLAN_GITCONFIG:
+		r = apply_cover(a, i, f);
+		return r == -ENOENT ? 0 : r;
+	case PLAN_SEAL:
+		return apply_seal(a, op, f);
+	}
+	return fail_set(f, EINVAL, "unknown operation in the plan, '%s'", op->dst);
+}
+
+/* What masks show and git's links: made in the new root, opened, and unlinked again, so that no name of theirs is ever
+ * seen and the keeper can still mount them. */
+static int prepare(struct apply *a, struct fail *f)
+{
+	int root = a->target.root, fd;
+
+	fd = openat(root, EMPTY_FILE, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (fd < 0 || mkdirat(root, EMPTY_DIR, 0555) < 0)
+		return fail_set(f, errno, "cannot prepare the new root");
+	fd_close(fd);
+	a->empty_file = openat2_beneath(root, EMPTY_FILE, O_PATH, 0);
+	a->empty_dir = openat2_beneath(root, EMPTY_DIR, O_PATH, 0);
+	if (a->empty_file < 0 || a->empty_dir < 0 || unlinkat(root, EMPTY_FILE, 0) < 0 ||
+	    unlinkat(root, EMPTY_DIR, AT_REMOVEDIR) < 0)
+		return fail_set(f, errno, "cannot prepare the new root");
+	for (size_t i = 0; i < a->plan->nops; i++) {
+		if (a->plan->ops[i].kind != PLAN_GITCONFIG)
+			continue;
+		if (symlinkat(a->plan->ops[i].src, root, LINK) < 0)
+			return fail_set(f, errno, "cannot prepare git's configuration");
+		a->links[i] = openat2_beneath(root, LINK, O_PATH | O_NOFOLLOW, 0);
+		if (a->links[i] < 0 || unlinkat(root, LINK, 0) < 0)
+			return fail_set(f, errno, "cannot prepare git's configuration");
+	}
+	return 0;
+}
+
+int apply_plan(struct apply *a, struct fail *f)
+{
+	static const char *const options[] = { "mode=0755", NULL };
+	int r;
+
+	a->target.root = mount_new("tmpfs", options, MOUNT_NOSUID | MOUNT_NODEV);
+	if (a->target.root < 0) {
+		r = fail_set(f, -a->target.root, "cannot make the sandbox's root");
+		fail_hint(f, "this user namespace may not mount (AppArmor restricts it on Ubuntu 23.10 and later): "
+			     "`claude-sandbox doctor` names the mend");
+		return r;
+	}
+	r = mount_attach(a->target.root, AT_FDCWD, "/");
+	if (r < 0)
+		return fail_set(f, -r, "cannot mount the sandbox's root");
+	r = prepare(a, f);
+	for (size_t i = 0; r == 0 && i < a->plan->nops; i++)
+		r = apply_op(a, i, f);
+	return r;
+}
