@@ -249,10 +249,9 @@ int enter_main(int plan_fd, int sock)
 	struct fail f = { 0 };
 	int r;
 
-	if (die_with(sock) < 0)
+	if (die_with(sock) < 0 || chdir("/") < 0)
 		return 1;
 	umask(0);
-	(void)chdir("/");
 	r = read_plan(plan_fd, &p, &f);
 	fd_close(plan_fd);
 	if (r == 0)

@@ -66,9 +66,10 @@ static void watch(const struct keeper *k, const struct plan_op *op, int inotify)
 			continue;
 		if (fchdir(fd) == 0)
 			(void)inotify_add_watch(inotify, ".", IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_ONESHOT);
-		(void)fchdir(k->apply->target.root);
-		return;
+		break;
 	}
+	if (chdir("/") < 0) /* hold no directory of the project */
+		return;
 }
 
 /* Looks at everything that is to be kept, parents first as in the plan. False: a name is gone, look again later. */
@@ -82,7 +83,7 @@ static bool look(const struct keeper *k, bool *lost, int inotify)
 		struct fail f = { 0 };
 		int r;
 
-		if (!kept(op) || lost[i] == true + 1)
+		if (!kept(op))
 			continue;
 		for (unsigned n = 0; n < SPIN; n++) {
 			r = covered(k, op);

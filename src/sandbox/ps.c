@@ -28,7 +28,7 @@ static bool read_stat(int proc, const char *pid, struct proc *p)
 	unsigned long utime, stime;
 	size_t n;
 
-	snprintf(path, sizeof(path), "%s/stat", pid);
+	snprintf(path, sizeof(path), "%.20s/stat", pid);
 	if (fd_read_file(proc, path, 4096, &text, NULL) < 0)
 		return false;
 	open_p = strchr(text, '(');

@@ -229,7 +229,7 @@ static void say_spawned(int sock, const struct session *s)
 static int spawn(struct session *slot, const struct plan *p, int sock, struct spec *s, const int *fds)
 {
 	_cleanup_close_ int master = -1, slave = -1;
-	pid_t pid;
+	pid_t pid = 0;
 	int r;
 
 	if (s->tty) {

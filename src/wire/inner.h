@@ -15,8 +15,8 @@ enum inner_type {
 	INNER_PROCS,	    /* answer to INNER_PS: PROC lines "pid\tppid\tstate\trss-kB\tcpu-ms\tsession\tcommand" */
 
 	/* supervisor to cs-enter */
-	INNER_MAPPED = 64, /* the maps are written */
-	INNER_SPAWN,	   /* ID; flag TTY with ROWS, COLS; fd 0: memfd (ARG.., ENV.., CWD), then without TTY the
+	INNER_MAPPED = 64, /* the maps are written; the first message where INNER_WANT_MAP was asked */
+	INNER_SPAWN,	   /* (may be sent ahead of INNER_READY, after INNER_MAPPED) ID; flag TTY with ROWS, COLS; fd 0: memfd (ARG.., ENV.., CWD), then without TTY the
 			    * three stdio descriptors. Absent ARG, ENV, CWD: the plan's. SOLE (a -T run of its own
 			    * sandbox): when its leader ends, pid 1 kills and reaps everything else, then sends
 			    * INNER_EXITED, then ends: the end of the socket follows */
