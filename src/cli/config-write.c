@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/where.h"
 #include "cli/here.h"
 #include "policy/config-ini.h"
 #include "policy/config.h"
@@ -151,9 +152,15 @@ static int run_editor(const char *file)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static const char start_text[] =
-	"# claude-sandbox: your settings. claude-sandbox-config(5) has all of them; `claude-sandbox config show --all`\n"
-	"# prints what holds now.\n";
+/* A new file begins as the commented example. */
+static int write_copy(int fd, const char *text, size_t n)
+{
+	_cleanup_free_ char *path = NULL, *example = NULL;
+
+	if (!n && where_data("default.conf", &path) == 0 && fd_read_file(AT_FDCWD, path, CONFIG_FILE_MAX, &example, &n) == 0)
+		text = example;
+	return fd_write_all(fd, text, n);
+}
 
 /* One round: 1 the copy is in order, 0 edit again, -ECANCELED: given up, the copy is to stay; other errors. */
 static int edit_round(const char *copy, char **ret_text, size_t *ret_n, struct fail *f)
@@ -220,7 +227,7 @@ int config_write_edit(const char *file, struct fail *f)
 	fd = r == 0 ? mkostemps(copy, 5, O_CLOEXEC) : -1;
 	if (fd < 0)
 		return fail_set(f, r ? -r : errno, "config, '%s'", dir);
-	r = n ? fd_write_all(fd, text, n) : fd_write_all(fd, start_text, strlen(start_text));
+	r = write_copy(fd, text, n);
 	fd_close(fd);
 	r = r < 0 ? fail_set(f, -r, "config, '%s'", copy) : edit_copy(path, copy, text, n, mode, f);
 	if (r != -ECANCELED)
