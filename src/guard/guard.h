@@ -48,8 +48,10 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 struct guard_watch {
 	pid_t pid;
 	int socket; /* SOCK_SEQPACKET, each message one line "kind\tpath\tdetail" (no newline, at most GUARD_LINE_MAX):
-		     * ready; quarantined (detail: where to); refused (taken away and not kept); restored; hardlink;
-		     * nested; changed (a file that the host may execute); limit (what is not watched); done */
+		     * ready; quarantined (detail: where to); refused (taken away and not kept); failed (could not be
+		     * taken away); restored; hardlink; nested (a repository that is not guarded by mounts); changed (a
+		     * file that the host may execute); limit (what is not watched); walked (the first walk is over);
+		     * done */
 };
 #define GUARD_LINE_MAX 8192
 int guard_watch_start(const char *helper, const char *project, char *const *watch, const char *quarantine_dir, int pid1_fd,

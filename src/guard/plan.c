@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/path.h"
 #include "base/str.h"
@@ -136,7 +137,9 @@ static void lift_hooks(struct build *b, const struct guard_git *g)
 
 static int add_git(struct build *b, char *const *list, const struct guard_git *g)
 {
-	if (!g || !strv_contains(list, ".git"))
+	if (!strv_contains(list, ".git"))
+		return strv_add(&b->watch, "L");
+	if (!g)
 		return 0;
 	if (append(&b->pins, g->pins) < 0 || append(&b->guards, g->guards) < 0 || append(&b->absent, g->absent) < 0 ||
 	    append(&b->hooks, g->hooks) < 0)
@@ -232,8 +235,13 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 	       char ***ret_watch, struct fail *f)
 {
 	_cleanup_(build_free) struct build b = { .plan = p, .private_dir = private_dir };
+	struct timespec now;
 	int r = add_list(&b, project, list, f);
 
+	/* the clock that files are stamped with: what is younger was made by the sandbox */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (r == 0)
+		r = strv_addf(&b.watch, "t%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
 	if (r == 0)
 		r = add_git(&b, list, g);
 	if (r == 0)
