@@ -91,7 +91,7 @@ int main(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
-	umask(077);
+	umask(022);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (fstat(5, &st) < 0)
 		s.pid1 = -1;

@@ -110,16 +110,20 @@ static int take_across(struct sentry *s, int dir, const char *name, const char *
 }
 
 /* The directory, or the one that is to go, may have been made unwritable to keep us out. */
-static void make_writable(int dir, const char *name)
+static int make_writable(int dir, const char *name)
 {
 	_cleanup_close_ int sub = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	char path[64];
+	const int fds[] = { dir, sub };
+	int r = 0;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	(void)fchmodat(AT_FDCWD, path, 0755, 0);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", sub);
-	if (sub >= 0)
-		(void)fchmodat(AT_FDCWD, path, 0700, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[i]);
+		if (fds[i] >= 0 && fchmodat(AT_FDCWD, path, 0755, 0) < 0)
+			r = -errno;
+	}
+	return r;
 }
 
 void take(struct sentry *s, int root, const char *dir, const char *name, const char *why)
@@ -137,7 +141,7 @@ void take(struct sentry *s, int root, const char *dir, const char *name, const c
 	if (renameat2(fd, name, s->quarantine_fd, as, RENAME_NOREPLACE) < 0)
 		r = -errno;
 	if (r == -EACCES || r == -EPERM) {
-		make_writable(fd, name);
+		(void)make_writable(fd, name);
 		r = renameat2(fd, name, s->quarantine_fd, as, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	}
 	if (r == -EXDEV && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
