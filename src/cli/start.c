@@ -29,7 +29,7 @@ struct start {
 	struct name_claim *claim;
 	struct survey *survey;
 	struct plan *plan;
-	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd, *policy;
+	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd;
 	char **watch;
 };
 
@@ -45,7 +45,6 @@ static void start_done(struct start *s)
 	free(s->guard_helper);
 	free(s->receipt);
 	free(s->cwd);
-	free(s->policy);
 	strv_free(s->watch);
 }
 
@@ -179,8 +178,8 @@ static struct supervisor_spec spec_of(const struct start *s, bool lasting)
 	return (struct supervisor_spec){
 		.claim = s->claim, .plan = s->plan, .project = s->project,
 		.home_name = config_str(c, OPT_HOME) ? config_str(c, OPT_HOME) : s->base,
-		.guard_helper = s->guard_helper, .guard_absent = s->watch, .git_private = s->git_private,
-		.lasting = lasting, .quarantine = s->quarantine, .receipt_file = s->receipt, .policy_json = s->policy,
+		.guard_helper = s->guard_helper, .guard_watch = s->watch, .git_private = s->git_private, .git_apply = true,
+		.lasting = lasting, .quarantine = s->quarantine, .receipt_file = s->receipt,
 		.memory = config_num(c, OPT_LIMITS_MEMORY), .pids = config_num(c, OPT_LIMITS_PIDS),
 		.cpus_milli = config_num(c, OPT_LIMITS_CPUS), .timeout_ms = config_num(c, OPT_TIMEOUT),
 		.idle_stop_ms = config_num(c, OPT_IDLE_STOP), .stop_grace_ms = config_num(c, OPT_STOP_GRACE),

@@ -189,6 +189,7 @@ int info_json(const struct supervisor *sv, struct buf *out);
 /* trail.c: audit, guard and receipts */
 int trail_start(struct supervisor *sv, const struct supervisor_spec *spec); /* before the engine starts */
 void trail_ready(struct supervisor *sv); /* pid 1 stands: the guard's watcher begins */
+void trail_began(struct supervisor *sv); /* the first session runs */
 void trail_event(struct supervisor *sv, const char *kind, const char *subject, const char *msg);
 void trail_settle(struct supervisor *sv); /* everything inside is dead: last words of the guard */
 char *trail_receipt(struct supervisor *sv); /* text for stderr, NULL where there is nothing to say; caller frees */

@@ -245,6 +245,7 @@ void session_spawned(struct session *s, pid_t pid, int master)
 	for (struct peer *p = sv->peers; p; p = p->next)
 		if (p->session == s)
 			peer_queue(p, &b);
+	trail_began(sv);
 	if (s->early_signal)
 		inner_kill(sv, s, s->early_signal);
 }

@@ -14,11 +14,11 @@ struct supervisor_spec {
 	struct plan *plan;
 	const char *project;
 	const char *home_name;	     /* the sandbox's home, by name */
-	const char *policy_json;     /* the effective policy, for the audit and `inspect`; NULL: none */
 	const char *guard_helper;    /* path of cs-guard; NULL: nothing is watched */
-	char *const *guard_absent;   /* what guard_plan() said must be watched */
+	char *const *guard_watch;    /* what guard_plan() said must be watched */
 	const char *git_private;     /* private copies of git's configs, settled at the end; NULL: none */
 	const char *quarantine;	     /* where quarantined names go */
+	bool git_apply;		     /* their harmless changes are taken over */
 	bool lasting;		     /* false: its private copies go with it */
 	const char *receipt_file;    /* absolute; written before the last client hears the end; NULL: none */
 	uint64_t memory, pids;	     /* limits, 0: none */
