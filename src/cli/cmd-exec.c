@@ -103,8 +103,10 @@ static int prepare(struct exec *e, int argc, char **argv, struct fail *f)
 	if (r < 0)
 		return r;
 	if (!e->rq.cwd) {
-		info = ctl_info(e->name, f);
-		project = info ? json_get_str(info, "project") : NULL;
+		r = ctl_info(e->name, &info, f);
+		if (r < 0)
+			return r;
+		project = json_get_str(info, "project");
 		e->cwd = project ? env_cwd(project) : NULL;
 		e->rq.cwd = e->cwd;
 	}

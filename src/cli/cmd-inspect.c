@@ -63,11 +63,10 @@ static int inspect(int argc, char **argv, struct fail *f)
 			json = true;
 	}
 	r = ctl_resolve(word, &name, f);
+	if (r == 0)
+		r = ctl_info(name, &o, f);
 	if (r < 0)
 		return r;
-	o = ctl_info(name, f);
-	if (!o)
-		return -ESRCH;
 	if (json)
 		return json_print(o, true, stdout);
 	print_object(o, 0);

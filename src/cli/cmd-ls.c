@@ -53,10 +53,7 @@ static int show(char *const *names, const bool on[2], struct fail *f)
 	table_flexible(t, 6);
 	for (; names && *names; names++) {
 		_cleanup_json_ struct json_object *o = NULL;
-		struct fail why = { 0 };
-
-		o = ctl_info(*names, &why);
-		if (!o && why.msg[0] && strstr(why.msg, "ended"))
+		if (ctl_info(*names, &o, NULL) == -ESRCH)
 			continue;
 		/* Its command has ended, and its client has been told: nobody's sandbox any more. */
 		if (o && str_eq(json_get_str(o, "state"), "ending"))

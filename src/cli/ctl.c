@@ -97,19 +97,21 @@ int ctl_ask_type(const char *name, uint16_t type, uint16_t want, struct ctl_msg 
 	return ctl_ask(name, &b, want, ANSWER_MS, ret, f);
 }
 
-struct json_object *ctl_info(const char *name, struct fail *f)
+int ctl_info(const char *name, struct json_object **ret, struct fail *f)
 {
 	_cleanup_free_ struct ctl_msg *msg = malloc(sizeof(*msg));
 	_cleanup_free_ char *text = NULL;
 	struct json_object *o;
+	int r = msg ? ctl_ask_type(name, CONTROL_INFO, CONTROL_INFO_IS, msg, f) : -ENOMEM;
 
-	if (!msg || ctl_ask_type(name, CONTROL_INFO, CONTROL_INFO_IS, msg, f) < 0)
-		return NULL;
+	if (r < 0)
+		return r;
 	text = ipc_get_str(&msg->m, CONTROL_F_JSON);
 	o = text ? json_tokener_parse(text) : NULL;
 	if (!o)
-		(void)fail_set(f, EBADMSG, "the sandbox '%s' describes itself in a way that is not understood", name);
-	return o;
+		return fail_set(f, EBADMSG, "the sandbox '%s' describes itself in a way that is not understood", name);
+	*ret = o;
+	return 0;
 }
 
 /* The running sandboxes whose project is dir. */
@@ -121,9 +123,9 @@ static int of_directory(const char *dir, char ***ret, struct fail *f)
 	if (r < 0)
 		return r;
 	for (char **n = names; n && *n; n++) {
-		_cleanup_json_ struct json_object *o = ctl_info(*n, NULL);
+		_cleanup_json_ struct json_object *o = NULL;
 
-		if (o && str_eq(json_get_str(o, "project"), dir) && strv_add(&found, *n) < 0)
+		if (ctl_info(*n, &o, NULL) == 0 && str_eq(json_get_str(o, "project"), dir) && strv_add(&found, *n) < 0)
 			return -ENOMEM;
 	}
 	*ret = TAKE_PTR(found);

@@ -27,9 +27,9 @@ int ctl_ask(const char *name, const struct buf *request, uint16_t want, unsigned
 	    struct fail *f);
 int ctl_ask_type(const char *name, uint16_t type, uint16_t want, struct ctl_msg *ret, struct fail *f);
 
-/* INFO of a running sandbox. NULL: it runs no more, or does not answer (f says why). Caller puts it. */
+/* INFO of a running sandbox; caller puts it. -ESRCH: it runs no more; else it does not answer. f says why. */
 struct json_object;
-struct json_object *ctl_info(const char *name, struct fail *f);
+int ctl_info(const char *name, struct json_object **ret, struct fail *f);
 
 /* Which sandbox is meant: name, or for NULL the one of this directory. Caller frees. -ESRCH with f filled. */
 int ctl_resolve(const char *name, char **ret, struct fail *f);

@@ -62,11 +62,12 @@ static bool is_session_setting(const char *name)
 /* Joins the sandbox of that name, unless the command line asks for another kind of sandbox. */
 static int join(const struct start *s, const char *name, int *ret_socket, struct fail *f)
 {
-	_cleanup_json_ struct json_object *info = ctl_info(name, f);
+	_cleanup_json_ struct json_object *info = NULL;
 	const char *project, *net;
+	int r = ctl_info(name, &info, f);
 
-	if (!info)
-		return -EAGAIN;
+	if (r < 0)
+		return r;
 	project = json_get_str(info, "project");
 	net = json_get_str(info, "net");
 	if (!str_eq(project, s->project)) {
@@ -105,7 +106,7 @@ static int claim(struct start *s, bool lasting, int *ret_socket, struct fail *f)
 			return -EEXIST;
 		}
 		r = join(s, name, ret_socket, f);
-		if (r != -EAGAIN && r != -ESRCH)
+		if (r != -ESRCH)
 			return r < 0 ? r : 1;
 		(void)usleep(50000);
 	}
@@ -143,7 +144,7 @@ static int places(struct start *s, struct fail *f)
 	if (r < 0)
 		return fail_set(f, -r, "cannot make the state directory '%s'", state);
 	r = where_helper("cs-guard", &s->guard_helper);
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return fail_set(f, -r, "helper, 'cs-guard'");
 	if (receipt) {
 		s->receipt = getcwd(cwd, sizeof(cwd)) ? path_join(cwd, receipt) : NULL;

@@ -152,7 +152,7 @@ static int apply_tmpfs(struct apply *a, const struct plan_op *op, struct fail *f
 	snprintf(mode, sizeof(mode), "mode=%o", op->mode ? op->mode : 0755U);
 	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)op->size);
 	if (!*target_relative(op->dst)) /* the root is there already */
-		return fchmod(a->target.root, op->mode ? op->mode : 0755U) < 0 ? fail_set(f, errno, "cannot make '/'") : 0;
+		return fchmodat(a->target.root, ".", op->mode ? op->mode : 0755U, 0) < 0 ? fail_set(f, errno, "cannot make '/'") : 0;
 	fd = mount_new("tmpfs", options, MOUNT_NOSUID | MOUNT_NODEV | (op->flags & PLAN_NOEXEC ? MOUNT_NOEXEC : 0U));
 	if (fd < 0)
 		return fail_set(f, -fd, "cannot make a tmpfs for '%s'", op->dst);
