@@ -10,6 +10,7 @@
 #include "cli/help.h"
 
 extern const struct cmd cmd_run, cmd_attach, cmd_exec, cmd_ls, cmd_ps, cmd_inspect, cmd_stop, cmd_rm, cmd_logs;
+extern const struct cmd cmd_df, cmd_log, cmd_prune, cmd_reset;
 extern const struct cmd cmd_help, cmd_version, cmd_config, cmd_trust, cmd_completion;
 
 /* In the order of the help. */
@@ -24,10 +25,14 @@ const struct cmd *const cmd_table[] = {
 	&cmd_inspect,
 	&cmd_stop,
 	&cmd_rm,
+	&cmd_log,
+	&cmd_df,
+	&cmd_prune,
 	/* policy */
 	&cmd_trust,
 	/* set-up */
 	&cmd_config,
+	&cmd_reset,
 	&cmd_completion,
 	&cmd_version,
 	&cmd_help,

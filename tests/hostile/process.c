@@ -94,7 +94,7 @@ static enum verdict follow(const struct attempt *a)
 
 static enum verdict attach(const struct attempt *a)
 {
-	return refused(ptrace((enum __ptrace_request)a->nr, 1, NULL, NULL));
+	return denied(ptrace((enum __ptrace_request)a->nr, 1, NULL, NULL));
 }
 
 static enum verdict vm_read(const struct attempt *a)
@@ -102,7 +102,7 @@ static enum verdict vm_read(const struct attempt *a)
 	char byte[8];
 	struct iovec local = { byte, sizeof(byte) }, remote = { (void *)0x400000, sizeof(byte) };
 
-	return refused(syscall(a->nr, 1, &local, 1UL, &remote, 1UL, 0UL));
+	return denied(syscall(a->nr, 1, &local, 1UL, &remote, 1UL, 0UL));
 }
 
 static enum verdict take_fd(const struct attempt *a)
@@ -112,7 +112,7 @@ static enum verdict take_fd(const struct attempt *a)
 	(void)a;
 	if (fd < 0)
 		return refused(fd);
-	return refused(syscall(SYS_pidfd_getfd, fd, 0, 0));
+	return denied(syscall(SYS_pidfd_getfd, fd, 0, 0));
 }
 
 static enum verdict madvise_other(const struct attempt *a)
@@ -123,7 +123,12 @@ static enum verdict madvise_other(const struct attempt *a)
 	(void)a;
 	if (fd < 0)
 		return refused(fd);
-	return refused(syscall(SYS_process_madvise, fd, &remote, 1UL, 20 /* MADV_COLD */, 0UL));
+	return denied(syscall(SYS_process_madvise, fd, &remote, 1UL, 20 /* MADV_COLD */, 0UL));
+}
+
+static enum verdict open_only(const struct attempt *a)
+{
+	return refused(open(a->path, O_RDONLY | O_CLOEXEC));
 }
 
 static enum verdict limit_pid1(const struct attempt *a)
@@ -131,13 +136,13 @@ static enum verdict limit_pid1(const struct attempt *a)
 	struct rlimit r = { 0, 0 };
 
 	(void)a;
-	return refused(syscall(SYS_prlimit64, 1, RLIMIT_NOFILE, &r, NULL));
+	return denied(syscall(SYS_prlimit64, 1, RLIMIT_NOFILE, &r, NULL));
 }
 
 static enum verdict nice_pid1(const struct attempt *a)
 {
 	(void)a;
-	return refused(setpriority(PRIO_PROCESS, 1, 19));
+	return denied(setpriority(PRIO_PROCESS, 1, 19));
 }
 
 static enum verdict affinity_pid1(const struct attempt *a)
@@ -147,7 +152,7 @@ static enum verdict affinity_pid1(const struct attempt *a)
 	(void)a;
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		CPU_SET(0, &set);
-	return refused(sched_setaffinity(1, sizeof(set), &set));
+	return denied(sched_setaffinity(1, sizeof(set), &set));
 }
 
 static enum verdict schedule_pid1(const struct attempt *a)
@@ -155,19 +160,19 @@ static enum verdict schedule_pid1(const struct attempt *a)
 	const struct sched_param p = { 0 };
 
 	(void)a;
-	return refused(sched_setscheduler(1, SCHED_IDLE, &p));
+	return denied(sched_setscheduler(1, SCHED_IDLE, &p));
 }
 
 static enum verdict io_pid1(const struct attempt *a)
 {
 	(void)a;
-	return refused(syscall(SYS_ioprio_set, 1, 1, 3 << 13));
+	return denied(syscall(SYS_ioprio_set, 1, 1, 3 << 13));
 }
 
 static enum verdict compare_pid1(const struct attempt *a)
 {
 	(void)a;
-	return refused(syscall(SYS_kcmp, 1, getpid(), KCMP_FS, 0UL, 0UL));
+	return denied(syscall(SYS_kcmp, 1, getpid(), KCMP_FS, 0UL, 0UL));
 }
 
 /* pid 1 must outlive every signal that is sent from inside. */
@@ -210,7 +215,7 @@ static const struct attempt attempts[] = {
 	{ .name = "cmdline-search", .tried = "find the host's secret in any /proc/*/cmdline", .run = search_proc,
 	  .path = "cmdline" },
 	READ1("pid1-environ", "environ"),
-	READ1("pid1-mem", "mem"),
+	{ .name = "pid1-mem", .tried = "open /proc/1/mem", .run = open_only, .path = "/proc/1/mem" },
 	READ1("pid1-maps", "maps"),
 	READ1("pid1-auxv", "auxv"),
 	READ1("pid1-stack", "stack"),

@@ -3,7 +3,6 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -85,15 +84,7 @@ static enum verdict change_root(const struct attempt *a)
 	return refused(chroot("/tmp"));
 }
 
-static enum verdict take_listener(const struct attempt *a)
-{
-	(void)a;
-	/* a filter of one's own cannot take away what is there: no_new_privs and the filters stay */
-	(void)prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT + 100, NULL);
-	return prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) < 0 ? refused(-1) : refused(0);
-}
-
-static enum verdict dump_pid1(const struct attempt *a)
+static enum verdict change_exe(const struct attempt *a)
 {
 	(void)a;
 	return refused(prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, 0, 0, 0));
@@ -169,8 +160,7 @@ static const struct attempt attempts[] = {
 	{ .name = "int-0x80", .tried = "a system call of the 32-bit table", .run = int80 },
 	{ .name = "x32", .tried = "a system call of the x32 table", .run = x32 },
 	{ .name = "personality", .tried = "an odd personality", .run = more_personality },
-	{ .name = "undo-no-new-privs", .tried = "take no_new_privs back", .run = take_listener },
-	{ .name = "exe-file", .tried = "change what /proc/self/exe says", .run = dump_pid1 },
+	{ .name = "exe-file", .tried = "change what /proc/self/exe says", .run = change_exe },
 	{ 0 },
 };
 
