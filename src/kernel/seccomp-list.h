@@ -4,14 +4,15 @@
  * what DESIGN section 4 takes away. A call that is not named is answered with ENOSYS, so that a libc falls back; one
  * that is named with an errno is refused with it. ptrace(2) is allowed: debuggers are everyday work, every process
  * inside belongs to the same user, and pid 1 is undumpable. `seccomp.relax = ptrace` adds what debuggers want
- * beyond that (no address randomisation, pidfd_getfd, kcmp). */
+ * beyond that (no address randomisation, process_vm_readv, pidfd_getfd, kcmp). */
 #pragma once
 
 #include <errno.h>
 
 enum seccomp_check {
 	SECCOMP_ALWAYS, SECCOMP_CLONE, SECCOMP_IOCTL, SECCOMP_SOCKET, SECCOMP_PID0, SECCOMP_PRLIMIT, SECCOMP_PRIORITY,
-	SECCOMP_IOPRIO, SECCOMP_PERSONALITY, SECCOMP_PERSONALITY_DEBUG, SECCOMP_PROT,
+	SECCOMP_IOPRIO, SECCOMP_PERSONALITY, SECCOMP_PERSONALITY_DEBUG, SECCOMP_PROT, SECCOMP_MODE1, SECCOMP_MODE2,
+	SECCOMP_OPEN1, SECCOMP_OPEN2,
 };
 
 /* As enum plan_relax of policy/plan.h (a room of this floor can't include it; seccomp.c asserts nothing: the bits are
@@ -36,30 +37,33 @@ struct seccomp_entry {
 
 static const struct seccomp_entry seccomp_sandbox_list[] = {
 	/* files */
-	A(access), A(chdir), A(chmod), A(chown), A(close), A(close_range), A(copy_file_range), A(creat), A(dup), A(dup2),
-	A(dup3), A(faccessat), A(faccessat2), A(fadvise64), A(fallocate), A(fchdir), A(fchmod), A(fchmodat),
-	N(fchmodat2, 452), A(fchown), A(fchownat), A(fcntl), A(fdatasync), A(fgetxattr), A(flistxattr), A(flock),
+	A(access), A(chdir), A(chown), A(close), A(close_range), A(copy_file_range), A(dup), A(dup2),
+	A(dup3), A(faccessat), A(faccessat2), A(fadvise64), A(fallocate), A(fchdir),
+	A(fchown), A(fchownat), A(fcntl), A(fdatasync), A(fgetxattr), A(flistxattr), A(flock),
 	A(fremovexattr), A(fsetxattr), A(fstat), A(fstatfs), A(fsync), A(ftruncate), A(futimesat), A(getcwd), A(getdents),
 	A(getdents64), A(getxattr), N(getxattrat, 464), A(inotify_add_watch), A(inotify_init), A(inotify_init1),
 	A(inotify_rm_watch), A(lchown), A(lgetxattr), A(link), A(linkat), A(listxattr), N(listxattrat, 465), A(llistxattr),
-	A(lremovexattr), A(lseek), A(lsetxattr), A(lstat), A(mkdir), A(mkdirat), A(mknod), A(mknodat), A(newfstatat),
-	A(open), A(openat), A(openat2), A(pread64), A(preadv), A(preadv2), A(pwrite64), A(pwritev), A(pwritev2), A(read),
+	A(lremovexattr), A(lseek), A(lsetxattr), A(lstat), A(mkdir), A(mkdirat), A(newfstatat),
+	A(pread64), A(preadv), A(preadv2), A(pwrite64), A(pwritev), A(pwritev2), A(read),
 	A(readahead), A(readlink), A(readlinkat), A(readv), A(removexattr), N(removexattrat, 466), A(rename), A(renameat),
 	A(renameat2), A(rmdir), A(sendfile), A(setxattr), N(setxattrat, 463), A(splice), A(stat), A(statfs), A(statx),
 	A(symlink), A(symlinkat), A(sync), A(sync_file_range), A(syncfs), A(tee), A(truncate), A(umask), A(unlink),
 	A(unlinkat), A(utime), A(utimensat), A(utimes), A(vmsplice), A(write), A(writev), N(cachestat, 451),
 	N(file_getattr, 468), N(file_setattr, 469),
+	C(chmod, SECCOMP_MODE1), C(creat, SECCOMP_MODE1), C(fchmod, SECCOMP_MODE1), C(fchmodat, SECCOMP_MODE2),
+	{ .name = "fchmodat2", .check = SECCOMP_MODE2, .nr = 452 }, C(mknod, SECCOMP_MODE1), C(mknodat, SECCOMP_MODE2),
+	C(open, SECCOMP_OPEN1), C(openat, SECCOMP_OPEN2), E(openat2, ENOSYS) /* its mode lies in memory */,
 	/* memory */
 	A(brk), A(get_mempolicy), A(madvise), A(mbind), A(membarrier), A(memfd_create), A(memfd_secret), A(mincore),
 	A(mlock), A(mlock2), A(mlockall), A(mmap), A(mprotect), A(mremap), A(msync), A(munlock), A(munlockall), A(munmap),
-	A(pkey_alloc), A(pkey_free), A(pkey_mprotect), A(process_madvise), A(process_mrelease), A(remap_file_pages),
+	A(pkey_alloc), A(pkey_free), A(pkey_mprotect), A(process_mrelease), A(remap_file_pages),
 	A(set_mempolicy), A(set_mempolicy_home_node), N(map_shadow_stack, 453), N(mseal, 462),
 	/* processes, identity, scheduling */
 	A(arch_prctl), A(capget), A(capset), A(execve), A(execveat), A(exit), A(exit_group), A(fork), A(get_robust_list),
 	A(get_thread_area), A(getcpu), A(getegid), A(geteuid), A(getgid), A(getgroups), A(getpgid), A(getpgrp), A(getpid),
 	A(getppid), A(getpriority), A(getresgid), A(getresuid), A(getrlimit), A(getrusage), A(getsid), A(gettid), A(getuid),
 	A(ioprio_get), A(kill), A(landlock_add_rule), A(landlock_create_ruleset), A(landlock_restrict_self), A(modify_ldt),
-	A(pause), A(pidfd_open), A(pidfd_send_signal), A(prctl), A(process_vm_readv), A(process_vm_writev), A(ptrace),
+	A(pause), A(pidfd_open), A(pidfd_send_signal), A(prctl), A(ptrace),
 	A(restart_syscall), A(rseq), A(rt_sigaction), A(rt_sigpending), A(rt_sigprocmask), A(rt_sigqueueinfo),
 	A(rt_sigreturn), A(rt_sigsuspend), A(rt_sigtimedwait), A(rt_tgsigqueueinfo), A(sched_get_priority_max),
 	A(sched_get_priority_min), A(sched_getaffinity), A(sched_getattr), A(sched_getparam), A(sched_getscheduler),
@@ -101,7 +105,8 @@ static const struct seccomp_entry seccomp_sandbox_list[] = {
 	R(add_key, ENOSYS, RELAX_KEYCTL), R(request_key, ENOSYS, RELAX_KEYCTL), E(bpf, EPERM), E(userfaultfd, EPERM),
 	E(fanotify_init, EPERM), E(fanotify_mark, EPERM),
 	/* refused: other processes' insides beyond ptrace */
-	R(pidfd_getfd, EPERM, RELAX_PTRACE), R(kcmp, EPERM, RELAX_PTRACE), E(move_pages, EPERM), E(migrate_pages, EPERM),
+	R(process_vm_readv, ENOSYS, RELAX_PTRACE), R(process_vm_writev, ENOSYS, RELAX_PTRACE),
+	R(process_madvise, ENOSYS, RELAX_PTRACE), R(pidfd_getfd, EPERM, RELAX_PTRACE), R(kcmp, EPERM, RELAX_PTRACE), E(move_pages, EPERM), E(migrate_pages, EPERM),
 	/* refused: the machine */
 	E(acct, EPERM), E(clock_settime, EPERM), E(create_module, EPERM), E(delete_module, EPERM), E(finit_module, EPERM),
 	E(get_kernel_syms, EPERM), E(init_module, EPERM), E(ioperm, EPERM), E(iopl, EPERM), E(kexec_file_load, EPERM),
