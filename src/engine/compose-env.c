@@ -155,11 +155,11 @@ int compose_env(struct compose *c)
 	const struct survey *s = c->survey;
 	int r = pass_on(c);
 
-	for (size_t i = 0; i < s->ntools && r == 0 && !c->request->bare; i++)
+	for (size_t i = 0; i < s->ntools && r == 0; i++)
 		r = set_list(c, s->tools[i].env);
 	if (r == 0)
 		r = set_own(c);
-	if (r == 0)
+	if (r == 0 && config_bool(c->config, OPT_AGENT_LOGIN) && !str_eq(config_str(c->config, OPT_PROFILE), "none"))
 		r = set_list(c, c->request->secrets);
 	if (r == 0)
 		r = set_list(c, config_list(c->config, OPT_ENV));

@@ -12,9 +12,10 @@
 #include "engine/compose-private.h"
 
 #define TEXT_MAX 65536
-#define HOW_TO_GET_ONE                                                                              \
-	"install it on this machine (npm install -g @anthropic-ai/claude-code), or give sandboxes " \
+#define HOW_TO_INSTALL                                                                              \
+	"on the host, install it (npm install -g @anthropic-ai/claude-code), or give sandboxes " \
 	"their own copy: claude-sandbox config set agent.install own"
+#define HOW_TO_FETCH "on the host: claude-sandbox agent update, then start the sandbox again"
 
 /* Debian's and others' /etc/profile set PATH anew: ours goes in front again, and their additions stay. */
 static const char profile[] =
@@ -105,26 +106,18 @@ static char *wrapper(const struct compose *c, const char *program)
 	return b.error || !quoted ? NULL : TAKE_PTR(b.data);
 }
 
-static int add_missing(struct compose *c, const char *reason)
+static int add_missing(struct compose *c, const char *reason, const char *hint)
 {
 	_cleanup_buf_ struct buf script = BUF_INIT(TEXT_MAX), notice = BUF_INIT(TEXT_MAX);
 	int r;
 
 	buf_printf(&script, "#!/bin/sh\necho \"claude-sandbox: claude: %s\" >&2\necho \"  hint: %s\" >&2\nexit 127\n", reason,
-		   HOW_TO_GET_ONE);
-	buf_printf(&notice, "claude-sandbox: no agent here: %s\n  hint: %s\n", reason, HOW_TO_GET_ONE);
+		   hint);
+	buf_printf(&notice, "claude-sandbox: no agent here: %s\n  hint: %s\n", reason, hint);
 	if (script.error || notice.error)
 		return -ENOMEM;
 	r = compose_text(c, COMPOSE_INSIDE "/bin/claude", 0755, buf_cstr(&script), "no agent: says how to get one");
 	return r == 0 ? compose_text(c, COMPOSE_INSIDE "/notice", 0644, buf_cstr(&notice), NULL) : r;
-}
-
-static int add_own(struct compose *c, char **ret_program)
-{
-	int r = compose_add(c, PLAN_BIND, 0, c->request->agent_dir, COMPOSE_INSIDE "/agent", "the sandbox's own agent");
-
-	*ret_program = strdup(COMPOSE_INSIDE "/agent/claude");
-	return r == 0 && !*ret_program ? -ENOMEM : r;
 }
 
 int compose_agent(struct compose *c)
@@ -136,11 +129,12 @@ int compose_agent(struct compose *c)
 	if ( str_eq(config_str(c->config, OPT_PROFILE), "none") || str_eq(install, "none"))
 		return 0;
 	if (str_eq(install, "own")) {
-		if (!c->request->agent_dir)
-			return add_missing(c, "the sandbox's own copy is not there yet (claude-sandbox agent update)");
-		r = add_own(c, &program);
+		if (!c->request->agent)
+			return add_missing(c, "the sandboxes' own copy is not there yet", HOW_TO_FETCH);
+		program = strdup(COMPOSE_INSIDE "/agent/claude");
+		r = compose_add(c, PLAN_BIND, 0, c->request->agent, COMPOSE_INSIDE "/agent/claude", "the sandboxes' own agent");
 	} else if (!c->survey->agent.path) {
-		return add_missing(c, "there is no claude on this machine's PATH");
+		return add_missing(c, "there is no claude on this machine's PATH", HOW_TO_INSTALL);
 	} else {
 		program = strdup(c->survey->agent.real);
 	}

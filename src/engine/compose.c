@@ -161,10 +161,23 @@ static char *inside_path(const struct compose *c, const char *path)
 	return below ? path_join(c->survey->home_real, below) : strdup(path);
 }
 
+/* Root as caller: what only root may read (a ~/.gitconfig of mode 0600) is idmapped, so that the user inside may. */
+static unsigned reading_flags(const struct compose *c, const char *src)
+{
+	struct stat st;
+
+	if (!c->plan->map_id || stat(src, &st) < 0)
+		return 0;
+	return (st.st_mode & (S_ISDIR(st.st_mode) ? 05 : 04)) == (S_ISDIR(st.st_mode) ? 05 : 04) ? 0 : PLAN_IDMAP;
+}
+
 static int item_add(struct compose *c, struct items *l, unsigned rank, unsigned flags, const char *src, const char *dst,
 		    const char *why)
 {
-	struct item it = { .flags = flags, .rank = rank, .src = strdup(src), .dst = inside_path(c, dst), .why = strdup(why) };
+	struct item it = {
+		.flags = flags & PLAN_WRITE ? flags : flags | reading_flags(c, src),
+		.rank = rank, .src = strdup(src), .dst = inside_path(c, dst), .why = strdup(why),
+	};
 	struct item *p = realloc(l->v, sizeof(*p) * (l->n + 1));
 
 	if (p)
@@ -253,8 +266,6 @@ static bool show_wanted(const struct compose *c, const struct survey_show *show)
 {
 	_cleanup_free_ char *claude = path_join(c->survey->home, ".claude");
 
-	if (c->request->bare)
-		return false;
 	return !str_eq(config_str(c->config, OPT_PROFILE), "none") || !claude || !path_is_under(show->dst, claude);
 }
 
@@ -266,7 +277,7 @@ static int add_from_home(struct compose *c, struct items *l)
 	for (size_t i = 0; i < s->nshows && r == 0; i++)
 		if (show_wanted(c, &s->shows[i]))
 			r = item_add(c, l, RANK_FOUND, 0, s->shows[i].src, s->shows[i].dst, "of your home");
-	for (size_t i = 0; i < s->ntools && r == 0 && !c->request->bare; i++) {
+	for (size_t i = 0; i < s->ntools && r == 0; i++) {
 		char why[128];
 
 		if (!tool_wanted(c, s->tools[i].name))
@@ -362,7 +373,7 @@ static int add_masks(struct compose *c)
 	const struct survey *s = c->survey;
 	int r = 0;
 
-	for (size_t i = 0; i < s->ntools && r == 0 && !c->request->bare; i++)
+	for (size_t i = 0; i < s->ntools && r == 0; i++)
 		for (char **p = s->tools[i].never; p && *p && r == 0 && tool_wanted(c, s->tools[i].name); p++) {
 			_cleanup_free_ char *dst = inside_path(c, *p);
 
@@ -421,7 +432,7 @@ static int add_guards(struct compose *c, char ***ret_watch)
 	char *const *list = config_list(c->config, OPT_GUARD);
 	int r;
 
-	if (c->request->bare || !c->request->private_dir)
+	if (!c->request->private_dir)
 		return 0;
 	r = guard_git_survey(c->survey->project, &g, c->fail);
 	if (r == 0 && !str_eq(config_str(c->config, OPT_PROJECT_MODE), "rw")) {

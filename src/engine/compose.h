@@ -11,13 +11,12 @@ struct compose_request {
 	const char *name;	 /* of the sandbox */
 	const char *home_dir;	 /* on the host: what $HOME is inside (home_prepare) */
 	const char *private_dir; /* on the host: of this sandbox, for the private copies of git's configuration; NULL: no guards
-				  * are composed, for --dry-run outside a project of git's */
+				  * are composed */
 	char *const *argv;	 /* the command; NULL: a login shell */
 	const char *cwd;	 /* where it starts inside; NULL, or not there inside: the project */
 	char *const *env;	 /* the caller's environment, of which config env.pass names what passes */
-	const char *agent_dir;	 /* agent.install = own: the host directory of its current version; NULL: none yet */
-	char *const *secrets;	 /* NAME=VALUE from `login`, or NULL */
-	bool bare;		 /* `login`: no project guards, no toolchains, nothing of the real home */
+	const char *agent;	 /* agent.install = own: its program on the host (agent_own_find); NULL: none yet */
+	char *const *secrets;	 /* NAME=VALUE that `login` keeps (credentials_load), or NULL */
 };
 
 /* *ret_watch: for guard_watch_start (strv_free). Negative errno with f filled: what the plan needs is not there, or
