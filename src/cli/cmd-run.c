@@ -15,6 +15,8 @@
 #include "cli/runopts.h"
 #include "cli/session.h"
 #include "cli/start.h"
+#include "report/json.h"
+#include "report/plan-text.h"
 
 static bool want_tty(const struct runopts *o)
 {
@@ -22,6 +24,20 @@ static bool want_tty(const struct runopts *o)
 	if (o->tty != RUNOPTS_TTY_AUTO)
 		return o->tty == RUNOPTS_TTY_YES || o->detach;
 	return o->detach || (isatty(0) == 1 && isatty(1) == 1);
+}
+
+static int dry_run(struct runopts *o, const char *project, const char *repository, struct fail *f)
+{
+	_cleanup_plan_ struct plan *p = NULL;
+	_cleanup_json_ struct json_object *json = NULL;
+	int r = start_plan(o, project, repository, &p, f);
+
+	if (r < 0)
+		return r;
+	if (!o->json)
+		return plan_text_print(p, stdout);
+	json = plan_text_json(p);
+	return json ? json_print(json, true, stdout) : fail_set(f, ENOMEM, "plan");
 }
 
 static int run(struct runopts *o, struct fail *f)
@@ -34,6 +50,8 @@ static int run(struct runopts *o, struct fail *f)
 
 	if (r == 0)
 		r = here_project(o->project, &project, &repository, f);
+	if (r == 0 && o->dry_run)
+		return dry_run(o, project, repository, f);
 	if (r == 0)
 		r = start_sandbox(o, tty && o->tty != RUNOPTS_TTY_NO, project, repository, &name, &rq.socket, &joined, f);
 	if (r < 0)

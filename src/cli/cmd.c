@@ -11,6 +11,7 @@
 
 extern const struct cmd cmd_run, cmd_attach, cmd_exec, cmd_ls, cmd_ps, cmd_inspect, cmd_stop, cmd_rm, cmd_logs;
 extern const struct cmd cmd_df, cmd_log, cmd_prune, cmd_reset;
+extern const struct cmd cmd_login, cmd_home, cmd_agent;
 extern const struct cmd cmd_help, cmd_version, cmd_config, cmd_trust, cmd_completion;
 
 /* In the order of the help. */
@@ -31,6 +32,9 @@ const struct cmd *const cmd_table[] = {
 	/* policy */
 	&cmd_trust,
 	/* set-up */
+	&cmd_login,
+	&cmd_home,
+	&cmd_agent,
 	&cmd_config,
 	&cmd_reset,
 	&cmd_completion,

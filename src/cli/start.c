@@ -3,6 +3,7 @@
 #include "cli/start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,9 @@
 #include "base/str.h"
 #include "base/where.h"
 #include "cli/ctl.h"
+#include "engine/agent-own.h"
 #include "engine/compose.h"
+#include "engine/credentials.h"
 #include "engine/home.h"
 #include "guard/guard.h"
 #include "report/json.h"
@@ -29,8 +32,8 @@ struct start {
 	struct name_claim *claim;
 	struct survey *survey;
 	struct plan *plan;
-	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd;
-	char **watch;
+	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd, *agent;
+	char **watch, **secrets;
 };
 
 static void start_done(struct start *s)
@@ -45,7 +48,9 @@ static void start_done(struct start *s)
 	free(s->guard_helper);
 	free(s->receipt);
 	free(s->cwd);
+	free(s->agent);
 	strv_free(s->watch);
+	strv_free(s->secrets);
 }
 
 /* The options that say how a session is run, not what the sandbox is: they may differ from one session to the next. */
@@ -154,6 +159,28 @@ static int places(struct start *s, struct fail *f)
 	return 0;
 }
 
+/* The agent's own copy, where one is asked for (refreshed in the background), and what `login` keeps. */
+static int agent(struct start *s, bool refresh, struct compose_request *rq, struct fail *f)
+{
+	const struct config *c = s->o->config;
+	_cleanup_free_ char *version = NULL;
+
+	if (str_eq(config_str(c, OPT_PROFILE), "none"))
+		return 0;
+	if (str_eq(config_str(c, OPT_AGENT_INSTALL), "own")) {
+		if (agent_own_find(&version, &s->agent) == 0)
+			rq->agent = s->agent;
+		if (refresh)
+			agent_own_refresh();
+	}
+	if (!config_bool(c, OPT_AGENT_LOGIN))
+		return 0;
+	if (credentials_load(&s->secrets, f) < 0)
+		return -EPERM;
+	rq->secrets = s->secrets;
+	return 0;
+}
+
 static int compose(struct start *s, struct fail *f)
 {
 	struct compose_request rq = {
@@ -162,6 +189,8 @@ static int compose(struct start *s, struct fail *f)
 	_cleanup_strv_ char **lines = NULL;
 	int r = home_prepare(s->o->config, s->survey, s->base, &s->home_dir, f);
 
+	if (r == 0)
+		r = agent(s, true, &rq, f);
 	if (r < 0)
 		return r;
 	rq.home_dir = s->home_dir;
@@ -221,5 +250,40 @@ int start_sandbox(struct runopts *o, bool lasting, const char *project, const ch
 		name_claim_remove(s.claim);
 	}
 	*ret_joined = false;
+	return r;
+}
+
+int start_plan(struct runopts *o, const char *project, const char *repository, struct plan **ret, struct fail *f)
+{
+	_cleanup_(start_done) struct start s = { .o = o, .project = project };
+	struct compose_request rq = { .argv = o->argv, .env = environ };
+	_cleanup_free_ char *state = NULL;
+	int r = runopts_load(o, project, repository, f);
+
+	if (r == 0)
+		r = survey_new(project, config_bool(o->config, OPT_I_KNOW), &s.survey, f);
+	if (r == 0)
+		r = name_for_project(project, &s.base, f);
+	if (r == 0)
+		r = working_directory(&s, f);
+	if (r == 0)
+		r = home_path(config_str(o->config, OPT_HOME) ? config_str(o->config, OPT_HOME) : s.base, &s.home_dir, f);
+	if (r == 0)
+		r = agent(&s, false, &rq, f);
+	if (r < 0)
+		return r;
+	r = path_xdg(PATH_STATE, &state);
+	if (r == 0)
+		r = path_mkdir_p(state, 0700);
+	if (r == 0 && asprintf(&s.git_private, "%s/plan-%ld", state, (long)getpid()) < 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return fail_set(f, -r, "state directory");
+	rq.name = config_str(o->config, OPT_NAME) ? config_str(o->config, OPT_NAME) : s.base;
+	rq.cwd = s.cwd;
+	rq.home_dir = s.home_dir;
+	rq.private_dir = s.git_private;
+	r = compose_plan(o->config, s.survey, &rq, ret, &s.watch, f);
+	(void)path_remove_tree(AT_FDCWD, s.git_private);
 	return r;
 }

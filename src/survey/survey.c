@@ -114,6 +114,23 @@ int survey_new(const char *project, bool i_know, struct survey **ret, struct fai
 	return 0;
 }
 
+int survey_agent(struct survey **ret, struct fail *f)
+{
+	_cleanup_survey_ struct survey *s = calloc(1, sizeof(*s));
+	const char *path = getenv("PATH");
+	int r;
+
+	if (!s)
+		return fail_set(f, ENOMEM, "survey");
+	r = find_account(s, f);
+	if (r == 0)
+		r = survey_find_agent(s, path ? path : "");
+	if (r < 0)
+		return r == -ENOMEM ? fail_set(f, ENOMEM, "survey") : r;
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
 struct survey *survey_free(struct survey *s)
 {
 	if (!s)

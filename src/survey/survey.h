@@ -53,6 +53,8 @@ struct survey {
 /* project: any path, or NULL for the working directory. Refuses (negative errno, f with reason and hint) $HOME, /, a
  * parent of $HOME, sensitive directories (i_know lifts that one), what is unreadable. */
 int survey_new(const char *project, bool i_know, struct survey **ret, struct fail *f);
+/* Only account and agent, wherever the caller stands. */
+int survey_agent(struct survey **ret, struct fail *f);
 struct survey *survey_free(struct survey *s);
 DEFINE_CLEANUP(struct survey, survey_free)
 #define _cleanup_survey_ _cleanup_(survey_free_p)
