@@ -1,6 +1,5 @@
 /* The homes of sandboxes: list, take out, bring in, remove. What is in them was written by sandboxes; archives come from
  * anywhere: both are read by tar behind Landlock, which can touch nothing but the one directory. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include "base/str.h"
 #include "cli/args.h"
 #include "cli/ctl.h"
+#include "cli/disk.h"
 #include "cli/here.h"
 #include "engine/home.h"
 #include "kernel/landlock.h"
@@ -47,36 +47,12 @@ static char *used_by(const char *home, struct fail *f)
 	if (name_list(&names, f) < 0)
 		return NULL;
 	for (char **n = names; n && *n; n++) {
-		struct fail ignored = { 0 };
-		_cleanup_json_ struct json_object *info = ctl_info(*n, &ignored);
+		_cleanup_json_ struct json_object *info = NULL;
 
-		if (info && str_eq(json_get_str(info, "home"), home))
+		if (ctl_info(*n, &info, NULL) == 0 && str_eq(json_get_str(info, "home"), home))
 			return strdup(*n);
 	}
 	return NULL;
-}
-
-static uint64_t tree_size(int at, const char *name, unsigned depth)
-{
-	_cleanup_close_ int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t sum = 0;
-
-	if (!d)
-		return 0;
-	fd = -1;
-	for (struct dirent *e; (e = readdir(d));) {
-		struct stat st;
-
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		sum += (uint64_t)st.st_blocks * 512;
-		if (S_ISDIR(st.st_mode) && depth)
-			sum += tree_size(dirfd(d), e->d_name, depth - 1);
-	}
-	closedir(d);
-	return sum;
 }
 
 static int list(const struct home_args *a, struct fail *f)
@@ -98,7 +74,7 @@ static int list(const struct home_args *a, struct fail *f)
 		r = home_path(*n, &path, f);
 		if (r < 0)
 			return r;
-		bytes = tree_size(AT_FDCWD, path, 64);
+		bytes = disk_usage(path);
 		size = report_bytes(bytes);
 		if (a->json) {
 			struct json_object *o = json_object_new_object();
