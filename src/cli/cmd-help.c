@@ -98,9 +98,9 @@ int help_overview(void)
 	const char *section;
 
 	(void)printf("A sandbox in which only the project is real.\n\n"
-		     "  claude-sandbox                          a shell in the working directory's sandbox\n"
-		     "  claude-sandbox [run] [OPTION...] -- COMMAND [ARGUMENT...]\n"
-		     "  claude-sandbox COMMAND-OF-OURS [...]\n");
+		     "  claude-sandbox                      a shell in this directory's sandbox\n"
+		     "  claude-sandbox [run] [OPTION...] -- PROGRAM [ARGUMENT...]\n"
+		     "  claude-sandbox COMMAND [...]        one of these:\n");
 	for (size_t i = 0; (section = help_section(i)); i++)
 		print_commands(section);
 	(void)printf("\n");
@@ -124,7 +124,7 @@ int help_command(const struct cmd *c)
 	for (; options && options->name; options++)
 		print_option(options);
 	if (run)
-		(void)printf("\nMost of these are settings too: claude-sandbox config show --all, claude-sandbox-config(5).\n");
+		(void)printf("\nMost of these are settings too: claude-sandbox-config(5).\n");
 	return 0;
 }
 

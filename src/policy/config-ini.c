@@ -236,6 +236,7 @@ struct place {
 	const char *key; /* the part after it */
 	bool top;	 /* above every section: full names, and the keys without section */
 	bool here;	 /* the line at hand lies where a new setting belongs */
+	size_t mark;	 /* there: the end of the last setting, or of the header; 0: none yet */
 	bool done;
 };
 
@@ -286,20 +287,31 @@ static bool is_setting(const char *name, const char *s, size_t n)
 	return strlen(name) == k && memcmp(name, s, k) == 0;
 }
 
-/* The end of the section: a new setting stands before the blank lines that end it. */
-static void leave(struct place *p)
+/* The end of the section: a new setting stands behind its last one, and so before the blank lines and the comment that
+ * lead to the next. */
+static void leave(struct place *p, bool more)
 {
 	struct buf *b = p->out;
-	size_t blank = 0;
+	_cleanup_free_ char *tail = NULL;
 
-	if (!p->here || p->done || b->error)
+	if (!p->here || p->done || b->error || !p->e->values)
 		return;
-	while (b->len > blank + 1 && b->data[b->len - 1 - blank] == '\n' && b->data[b->len - 2 - blank] == '\n')
-		blank++;
-	b->len -= blank;
+	while (!p->mark && b->len > 1 && b->data[b->len - 1] == '\n' && b->data[b->len - 2] == '\n')
+		b->len--;
+	if (!p->mark) {
+		put_values(p, name_here(p));
+		if (more)
+			buf_putc(b, '\n');
+		return;
+	}
+	tail = strndup(b->data + p->mark, b->len - p->mark);
+	if (!tail) {
+		b->error = -ENOMEM;
+		return;
+	}
+	b->len = p->mark;
 	put_values(p, name_here(p));
-	while (blank--)
-		buf_putc(b, '\n');
+	buf_puts(b, tail);
 }
 
 static void put_header(struct place *p)
@@ -336,7 +348,7 @@ int config_ini_edit(const char *file, const char *text, size_t len, const struct
 		const char *s = skip_blanks(line, &k);
 
 		if (k && *s == '[') {
-			leave(&p);
+			leave(&p, true);
 			enter(&p, s, k);
 		} else if (k && *s != '#' && *s != ';' && !e->add && is_setting(name_here(&p), s, k)) {
 			put_values(&p, name_here(&p));
@@ -344,8 +356,10 @@ int config_ini_edit(const char *file, const char *text, size_t len, const struct
 		}
 		buf_put(out, line, n);
 		buf_putc(out, '\n');
+		if (p.here && k && *s != '#' && *s != ';')
+			p.mark = out->len;
 	}
-	leave(&p);
+	leave(&p, false);
 	if (!p.done && e->values && *e->values) {
 		put_header(&p);
 		put_values(&p, name_here(&p));

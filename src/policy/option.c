@@ -155,7 +155,7 @@ const struct option_def option_table[OPT__COUNT] = {
 		.name = "guard", .type = OPTION_NAMES, .def = default_guards, .tighten = TIGHTEN_ADD, .flag = "guard", .arg = "[!]PATH",
 		.check = check_inner,
 		.help = "A path within the project that cannot be changed from inside, because something on the host would later "
-			"execute or obey it. !PATH lifts one. Git's own (hooks, config, ...) are guarded besides these.",
+			"execute or obey it. !PATH lifts one. .git, .git/config and .git/hooks stand for all that git obeys there.",
 	},
 	[OPT_GUARD_ABSENT] = {
 		.name = "guard.absent", .type = OPTION_ENUM, .def = "quarantine", .choices = "strict quarantine", .tighten = TIGHTEN_RANK,
@@ -210,8 +210,8 @@ const struct option_def option_table[OPT__COUNT] = {
 	},
 	[OPT_I_KNOW] = {
 		.name = "i-know", .type = OPTION_BOOL, .def = "no", .choices = "no yes", .tighten = TIGHTEN_RANK, .flag = "i-know",
-		.help = "Allows what is refused because it gives the sandbox secrets or the machine: ~/.ssh and its like as mounts, sockets "
-			"of docker, the home directory as a project.",
+		.help = "Allows some of what is refused because it gives the sandbox secrets or the machine: places like ~/.ssh as mounts or "
+			"as the project, sockets of docker and podman, block devices.",
 	},
 	[OPT_NETWORK_MODE] = {
 		.name = "network.mode", .type = OPTION_ENUM, .def = "none", .choices = "none host", .tighten = TIGHTEN_RANK, .flag = "net",
