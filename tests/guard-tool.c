@@ -3,6 +3,7 @@
  *   survey PROJECT                        what guard_git_survey finds, a kind and a path a line
  *   plan PROJECT PRIVATE [ENTRY...]       the operations and what is to be watched
  *   settle PRIVATE apply|keep             the receipt's lines
+ *   recover HELPER QUARANTINE             what a killed session left
  *   watch HELPER PROJECT QUARANTINE PRIVATE [ENTRY...]   runs cs-guard until stdin ends; prints its lines */
 #include <errno.h>
 #include <poll.h>
@@ -77,6 +78,18 @@ static int settle(const char *private_dir, bool apply)
 	return 0;
 }
 
+static int recover(const char *helper, const char *quarantine)
+{
+	_cleanup_strv_ char **lines = NULL;
+	struct fail f;
+
+	if (guard_recover(helper, quarantine, &lines, &f) < 0)
+		return die(&f);
+	for (char **l = lines; l && *l; l++)
+		puts(*l);
+	return 0;
+}
+
 /* A process that stands for pid 1: it ends with our stdin. */
 static int watch(char **argv)
 {
@@ -130,6 +143,8 @@ int main(int argc, char **argv)
 		return plan(argv[2], argv[3], argv + 4, &watched, true);
 	if (argc == 4 && strcmp(argv[1], "settle") == 0)
 		return settle(argv[2], strcmp(argv[3], "apply") == 0);
+	if (argc == 4 && strcmp(argv[1], "recover") == 0)
+		return recover(argv[2], argv[3]);
 	if (argc >= 6 && strcmp(argv[1], "watch") == 0)
 		return watch(argv + 2);
 	return 2;

@@ -1,5 +1,6 @@
-/* cs-guard: the watcher of one sandbox's project, on the host. Descriptor 3 is what to watch (guard/watch.c), 4 the
- * socket that lines go to, 5 pid 1's pidfd. Static and locked up: it reads hostile names and git configuration. */
+/* cs-guard: the watcher of one sandbox's project, on the host. Descriptor 3 is the record of what to watch (guard/watch.c),
+ * locked as long as we live and removed when all is done, 4 the socket that lines go to, 5 pid 1's pidfd. Static and
+ * locked up: it reads hostile names and git configuration. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -31,6 +33,9 @@ static int take_record(struct sentry *s, const char *r)
 	case 'Q':
 		s->quarantine = strdup(r + 1);
 		return s->quarantine ? 0 : -ENOMEM;
+	case 'R':
+		s->record = strdup(r + 1);
+		return s->record ? 0 : -ENOMEM;
 	case 'a':
 		return strv_add(&s->absent, r + 1);
 	case 'g':
@@ -58,8 +63,9 @@ static int read_spec(struct sentry *s)
 
 	for (const char *p = data; r == 0 && p < data + n; p += strlen(p) + 1)
 		r = take_record(s, p);
-	if (r == 0 && (!s->roots[0] || !s->quarantine))
+	if (r == 0 && (!s->roots[0] || !s->quarantine || !s->record))
 		r = -EBADMSG;
+	(void)snprintf(s->session, sizeof(s->session), "%llx-%x", (unsigned long long)time(NULL), (unsigned)getpid());
 	s->head_texts = r == 0 ? calloc(strv_len(s->heads) + 1, sizeof(char *)) : NULL;
 	return r < 0 ? r : s->head_texts ? 0 : -ENOMEM;
 }
@@ -102,5 +108,6 @@ int main(void)
 	writable[2] = s.roots[1];
 	if (guard_lock(NULL, writable, true) < 0)
 		return 125;
-	return sentry_run(&s);
+	sentry_run(&s);
+	return unlinkat(s.quarantine_fd, s.record, 0) < 0 ? 1 : 0;
 }

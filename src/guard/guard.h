@@ -50,12 +50,16 @@ struct guard_watch {
 	int socket; /* SOCK_SEQPACKET, each message one line "kind\tpath\tdetail" (no newline, at most GUARD_LINE_MAX):
 		     * ready; quarantined (detail: where to); refused (taken away and not kept); failed (could not be
 		     * taken away); restored; hardlink; nested (a repository that is not guarded by mounts); changed (a
-		     * file that the host may execute); limit (what is not watched); walked (the first walk is over);
-		     * done */
+		     * file that the host may execute); limit (what is not watched); done */
 };
 #define GUARD_LINE_MAX 8192
 int guard_watch_start(const char *helper, const char *project, char *const *watch, const char *quarantine_dir, int pid1_fd,
 		      struct guard_watch *ret, struct fail *f);
+
+/* Before the survey: the last look for a session whose watcher was killed with everything else. What came into being at
+ * a name that was absent when that session began is moved into the quarantine. *ret_lines (or NULL): as of
+ * guard_watch's socket, for the person. Takes a millisecond where there is nothing to do. */
+int guard_recover(const char *helper, const char *quarantine_dir, char ***ret_lines, struct fail *f);
 
 /* At the end, and at the next start for what a killed session left: compares each private copy with what it was copied
  * from. Where apply (guard.git-config = apply-safe), takes over the keys that cannot execute anything (branch.NAME.*,

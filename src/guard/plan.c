@@ -174,15 +174,18 @@ static int emit_private(struct build *b, struct fail *f)
 	for (char **h = b->hooks; r == 0 && h && *h; h++) {
 		_cleanup_free_ char *slot = NULL, *src = NULL;
 
-		r = private_hooks(b->private_dir, *h, &slot, f);
+		/* beneath the private copy: what is there when the host replaces the directory, and the keeper comes */
+		r = emit(b, PLAN_GUARD, PLAN_KEEP, NULL, *h, "guard: git hooks");
+		if (r == 0)
+			r = private_hooks(b->private_dir, *h, &slot, f);
 		if (r == -EFBIG) {
-			r = emit(b, PLAN_GUARD, PLAN_KEEP, NULL, *h, "guard: git hooks");
+			r = 0;
 			continue;
 		}
 		if (r == 0 && asprintf(&src, "%s/rw/%s/hooks", b->private_dir, slot) < 0)
 			r = -ENOMEM;
 		if (r == 0)
-			r = emit(b, PLAN_BIND, PLAN_WRITE | PLAN_IDMAP | PLAN_NOFOLLOW | PLAN_KEEP, src, *h, "guard: git hooks, a private copy");
+			r = emit(b, PLAN_BIND, PLAN_WRITE | PLAN_IDMAP | PLAN_NOFOLLOW, src, *h, "guard: git hooks, a private copy");
 	}
 	return r;
 }

@@ -168,6 +168,8 @@ int private_hooks(const char *private_dir, const char *hooks, char **ret, struct
 		r = copy_hooks(hooks, copy);
 	if (r == 0)
 		r = put_meta(private_dir, slot, "path", hooks, strlen(hooks));
+	if (r == -EFBIG)
+		return r;
 	if (r < 0)
 		return fail_set(f, -r, "cannot make a private copy of '%s'", hooks);
 	*ret = TAKE_PTR(slot);

@@ -521,7 +521,6 @@ static void walk_on(struct sentry *s)
 	if (s->queue_head < s->queue_len || s->walk == WALK_DONE)
 		return;
 	if (s->walk == WALK_TREE) {
-		sentry_say(s, "walked", s->roots[0], "%d directories", s->nnodes);
 		sentry_enqueue(s, 0, "", NODE_LINKS);
 		s->walk = WALK_LINKS;
 	} else {
@@ -574,7 +573,7 @@ static bool wait_for_more(struct sentry *s, int timeout)
 	return true;
 }
 
-int sentry_run(struct sentry *s)
+void sentry_run(struct sentry *s)
 {
 	for (size_t i = 0; i < SENTRY_BUCKETS; i++)
 		s->bucket[i] = -1;
@@ -599,6 +598,5 @@ int sentry_run(struct sentry *s)
 			break;
 	}
 	last_look(s);
-	sentry_say(s, "done", s->roots[0], "%u taken", s->seq);
-	return 0;
+	sentry_say(s, "done", s->roots[0], "%u kept in quarantine", s->kept);
 }

@@ -42,7 +42,8 @@ struct links;
 struct sentry {
 	char *roots[2]; /* absolute; roots[1] may be NULL */
 	int root_fds[2];
-	char *quarantine;
+	char *quarantine, *record; /* record: the name in quarantine of what we were started with */
+	char session[32];	   /* begins the names in quarantine: several sandboxes share it */
 	int quarantine_fd;
 	int socket, pid1, inotify;
 	bool socket_open;
@@ -83,7 +84,7 @@ char *sentry_absolute(const struct sentry *s, int root, const char *rel); /* cal
 int sentry_root_of(const struct sentry *s, const char *path, const char **ret_rel);
 void sentry_enqueue(struct sentry *s, int root, const char *rel, unsigned flags);
 char *sentry_join(const char *dir, const char *name);
-int sentry_run(struct sentry *s);
+void sentry_run(struct sentry *s); /* until pid 1 is dead */
 
 /* take.c: away with a name. */
 void take(struct sentry *s, int root, const char *dir, const char *name, const char *why);

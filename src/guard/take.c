@@ -135,7 +135,7 @@ void take(struct sentry *s, int root, const char *dir, const char *name, const c
 	struct stat st;
 	int r = 0;
 
-	(void)snprintf(as, sizeof(as), "%06u-%.255s", ++s->seq, name);
+	(void)snprintf(as, sizeof(as), "%s-%04u-%.200s", s->session, ++s->seq, name);
 	if (fd < 0)
 		return;
 	if (renameat2(fd, name, s->quarantine_fd, as, RENAME_NOREPLACE) < 0)
