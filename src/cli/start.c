@@ -181,12 +181,17 @@ static int agent(struct start *s, bool refresh, struct compose_request *rq, stru
 	return 0;
 }
 
+static bool git_apply(const struct start *s)
+{
+	return str_eq(config_str(s->o->config, OPT_GUARD_GIT_CONFIG), "apply-safe");
+}
+
 static int compose(struct start *s, struct fail *f)
 {
 	struct compose_request rq = {
 		.name = s->claim->name, .private_dir = s->git_private, .argv = s->o->argv, .cwd = s->cwd, .env = environ,
 	};
-	_cleanup_strv_ char **lines = NULL;
+	_cleanup_strv_ char **lines = NULL, **found = NULL;
 	int r = home_prepare(s->o->config, s->survey, s->base, &s->home_dir, f);
 
 	if (r == 0)
@@ -195,9 +200,15 @@ static int compose(struct start *s, struct fail *f)
 		return r;
 	rq.home_dir = s->home_dir;
 	/* What a killed sandbox of this name left. */
-	r = guard_settle(s->git_private, true, &lines, f);
+	r = guard_recover(s->guard_helper, s->quarantine, &found, f);
+	if (r == 0)
+		r = guard_settle(s->git_private, git_apply(s), &lines, f);
 	if (r < 0)
 		return r;
+	for (char **l = found; l && *l && !s->o->quiet; l++)
+		(void)fprintf(stderr, "claude-sandbox: left by a killed sandbox: %s\n", *l);
+	for (char **l = lines; l && *l && !s->o->quiet; l++)
+		(void)fprintf(stderr, "claude-sandbox: left by a killed sandbox: %s\n", *l);
 	return compose_plan(s->o->config, s->survey, &rq, &s->plan, &s->watch, f);
 }
 
@@ -208,7 +219,7 @@ static struct supervisor_spec spec_of(const struct start *s, bool lasting)
 	return (struct supervisor_spec){
 		.claim = s->claim, .plan = s->plan, .project = s->project,
 		.home_name = config_str(c, OPT_HOME) ? config_str(c, OPT_HOME) : s->base,
-		.guard_helper = s->guard_helper, .guard_watch = s->watch, .git_private = s->git_private, .git_apply = true,
+		.guard_helper = s->guard_helper, .guard_watch = s->watch, .git_private = s->git_private, .git_apply = git_apply(s),
 		.lasting = lasting, .quarantine = s->quarantine, .receipt_file = s->receipt,
 		.memory = config_num(c, OPT_LIMITS_MEMORY), .pids = config_num(c, OPT_LIMITS_PIDS),
 		.cpus_milli = config_num(c, OPT_LIMITS_CPUS), .timeout_ms = config_num(c, OPT_TIMEOUT),

@@ -14,9 +14,9 @@
 #include "kernel/userns.h"
 #include "sandbox/say.h"
 
-#define EMPTY_DIR  ".empty.d"
-#define EMPTY_FILE ".empty"
-#define LINK	   ".link"
+#define HIDDEN	   "proc" /* a directory of the root that a mount covers later */
+#define EMPTY_DIR  HIDDEN "/empty.d"
+#define EMPTY_FILE HIDDEN "/empty"
 
 int apply_init(struct apply *a, const struct plan *p, int sock, struct fail *f)
 {
@@ -247,10 +247,25 @@ int apply_cover(const struct apply *a, size_t i, struct fail *f)
 	return r < 0 && r != -ENOENT ? fail_set(f, -r, "cannot protect a path inside, '%s'", op->dst) : r;
 }
 
+/* An absent name is passed over; one that the host replaces at this moment is tried again. */
+static int cover_if_present(struct apply *a, size_t i, struct fail *f)
+{
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		_cleanup_close_ int target = -1;
+		int r = apply_cover(a, i, f);
+
+		if (r != -ENOENT)
+			return r;
+		target = target_find(&a->target, a->plan->ops[i].dst, NULL);
+		if (target == -ENOENT)
+			return 0;
+	}
+	return fail_set(f, ENOENT, "cannot protect a path inside, '%s'", a->plan->ops[i].dst);
+}
+
 static int apply_op(struct apply *a, size_t i, struct fail *f)
 {
 	const struct plan_op *op = &a->plan->ops[i];
-	int r;
 
 	if (apply_mutated(op->dst))
 		return 0;
@@ -272,37 +287,40 @@ static int apply_op(struct apply *a, size_t i, struct fail *f)
 	case PLAN_MASK:
 	case PLAN_GUARD:
 	case PLAN_GITCONFIG:
-		r = apply_cover(a, i, f);
-		return r == -ENOENT ? 0 : r;
+		return cover_if_present(a, i, f);
 	case PLAN_SEAL:
 		return apply_seal(a, op, f);
 	}
 	return fail_set(f, EINVAL, "unknown operation in the plan, '%s'", op->dst);
 }
 
-/* What masks show and git's links: made in the new root, opened, and unlinked again, so that no name of theirs is ever
- * seen and the keeper can still mount them. */
+/* What masks show and git's links: made where /proc will cover them, so that their names are never seen inside and the
+ * keeper can still mount them (an unlinked file can be cloned, but not attached: move_mount gives ENOENT). */
 static int prepare(struct apply *a, struct fail *f)
 {
 	int root = a->target.root, fd;
 
+	if (mkdirat(root, HIDDEN, 0755) < 0)
+		return fail_set(f, errno, "cannot prepare the new root");
 	fd = openat(root, EMPTY_FILE, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (fd < 0 || mkdirat(root, EMPTY_DIR, 0555) < 0)
 		return fail_set(f, errno, "cannot prepare the new root");
 	fd_close(fd);
 	a->empty_file = openat2_beneath(root, EMPTY_FILE, O_PATH, 0);
 	a->empty_dir = openat2_beneath(root, EMPTY_DIR, O_PATH, 0);
-	if (a->empty_file < 0 || a->empty_dir < 0 || unlinkat(root, EMPTY_FILE, 0) < 0 ||
-	    unlinkat(root, EMPTY_DIR, AT_REMOVEDIR) < 0)
+	if (a->empty_file < 0 || a->empty_dir < 0)
 		return fail_set(f, errno, "cannot prepare the new root");
 	for (size_t i = 0; i < a->plan->nops; i++) {
+		char name[64];
+
 		if (a->plan->ops[i].kind != PLAN_GITCONFIG)
 			continue;
-		if (symlinkat(a->plan->ops[i].src, root, LINK) < 0)
+		(void)snprintf(name, sizeof(name), HIDDEN "/link.%zu", i);
+		if (symlinkat(a->plan->ops[i].src, root, name) < 0)
 			return fail_set(f, errno, "cannot prepare git's configuration");
-		a->links[i] = openat2_beneath(root, LINK, O_PATH | O_NOFOLLOW, 0);
-		if (a->links[i] < 0 || unlinkat(root, LINK, 0) < 0)
-			return fail_set(f, errno, "cannot prepare git's configuration");
+		a->links[i] = openat2_beneath(root, name, O_PATH | O_NOFOLLOW, 0);
+		if (a->links[i] < 0)
+			return fail_set(f, -a->links[i], "cannot prepare git's configuration");
 	}
 	return 0;
 }
