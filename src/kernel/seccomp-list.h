@@ -144,7 +144,7 @@ static const char *const list_change[] = {
 	"linkat", "symlinkat", "fchmodat", "utimensat", NULL,
 };
 static const char *const list_watch[] = {
-	"inotify_init1", "inotify_add_watch", "inotify_rm_watch", "fchdir", "getppid", "pidfd_send_signal", "prctl", "wait4",
+	"inotify_init1", "inotify_add_watch", "inotify_rm_watch", "chdir", "fchdir", "getppid", "pidfd_send_signal", "prctl", "wait4",
 	"waitid", NULL,
 };
 static const char *const list_mount[] = { "open_tree", "move_mount", "mount_setattr", NULL };

@@ -132,12 +132,10 @@ static const struct attempt attempts[] = {
 	CALL(sethostname, 0, 0),
 	CALL(setdomainname, 0, 0),
 	CALL(setns, -1, 0),
-	CALL(process_vm_readv, 1, 0, 0, 0, 0, 1),
 	CALL(pidfd_getfd, -1, 0, 0),
 	CALL(move_pages, 1, 0, 0, 0, 0, -1),
 	CALL(migrate_pages, 1, 0, 0, 0),
 	CALL(lookup_dcookie, 0, 0, 0),
-	CALL(process_madvise, -1, 0, 0, 0, -1),
 #ifdef SYS_iopl
 	CALL(iopl, 3),
 	CALL(ioperm, 0x80, 1, 1),
