@@ -11,7 +11,7 @@ static int unknown(const struct args *a, const char *word, struct fail *f)
 	size_t n = 0, len = strcspn(word, "=");
 	_cleanup_free_ char *name = strndup(word, len);
 
-	for (; a->options && a->options[n].name && n < ARRAY_SIZE(names); n++)
+	for (; n < ARRAY_SIZE(names) && a->options && a->options[n].name; n++)
 		names[n] = a->options[n].name;
 	near = name && str_startswith(name, "--") ? str_nearest(name + 2, names, n) : NULL;
 	fail_set(f, 0, "%s, '%s': unknown option", a->argv[0], name ? name : word);

@@ -288,7 +288,7 @@ static int config(int argc, char **argv, struct context *x, struct fail *f)
 	r = find_sub(words ? words[0] : "show", &sub, f);
 	if (r < 0)
 		return r;
-	if (strv_len(words) > (size_t)sub->max + 1)
+	if (words && strv_len(words) > (size_t)sub->max + 1)
 		return fail_set(f, 0, "config %s, '%s': one word too many", sub->name, words[sub->max + 1]);
 	r = here_project(NULL, &x->project, &x->repository, f);
 	if (r == 0)

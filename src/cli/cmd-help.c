@@ -117,7 +117,9 @@ int help_command(const struct cmd *c)
 	bool run = strcmp(c->name, "run") == 0;
 	const struct cmd_option *options = run ? runopts_table() : c->options;
 
-	(void)printf("claude-sandbox %s%s%s\n\n", c->name, *c->args ? " " : "", c->args);
+	(void)printf("claude-sandbox %s%s", c->name, *c->args ? " " : "");
+	help_wrap(stdout, c->args, 16 + (unsigned)strlen(c->name), 16, width());
+	(void)printf("\n");
 	help_wrap(stdout, c->help ? c->help : c->summary, 0, 0, width());
 	if (options && options->name)
 		(void)printf("\n");

@@ -58,7 +58,7 @@ static int unknown(int argc, char **argv)
 	struct fail f;
 	size_t n = 0;
 
-	for (; cmd_table[n] && n < ARRAY_SIZE(names); n++)
+	for (; n < ARRAY_SIZE(names) && cmd_table[n]; n++)
 		names[n] = cmd_table[n]->name;
 	near = str_nearest(argv[1], names, n);
 	for (int i = 1; i < argc; i++) {

@@ -42,7 +42,7 @@ static int pending_add(struct pending *p, const char *name, const char *value, c
 
 static int pending_apply(const struct pending *p, struct config *c, enum config_layer layer, struct fail *f)
 {
-	for (size_t i = 0; i < strv_len(p->names); i++) {
+	for (size_t i = 0; p->names && p->names[i]; i++) {
 		int r = config_set(c, layer, p->wheres[i], p->names[i], p->values[i], f);
 
 		if (r < 0)
@@ -226,8 +226,8 @@ static int read_reply(const char *path, const void *p, size_t n, struct pending 
 		r = ipc_get_strv(&m, F_LINE, &lines);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < strv_len(lines); i++)
-		if (strv_addf(&ret->wheres, "%s:%s", path, lines[i]) < 0)
+	for (char **l = lines; l && *l; l++)
+		if (strv_addf(&ret->wheres, "%s:%s", path, *l) < 0)
 			return -ENOMEM;
 	if (strv_len(ret->names) != strv_len(ret->values) || strv_len(ret->names) != strv_len(ret->wheres))
 		return -EBADMSG;

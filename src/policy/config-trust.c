@@ -94,8 +94,8 @@ int trust_has(const char *dir, const char *repository, const char *hash)
 		r = read_lines(path, &lines);
 	if (r < 0)
 		return r;
-	for (size_t i = 1; i < strv_len(lines); i++)
-		if (strncmp(lines[i], hash, n) == 0 && lines[i][n] == ' ')
+	for (char **l = lines ? lines + 1 : NULL; l && *l; l++)
+		if (strncmp(*l, hash, n) == 0 && (*l)[n] == ' ')
 			return 1;
 	return 0;
 }
@@ -122,8 +122,8 @@ int config_trust_add(const char *dir, const char *repository, const char *hash, 
 	if (!word)
 		return fail_set(f, ENOMEM, "trust, '%s'", repository);
 	buf_printf(&b, "%s\n", word);
-	for (size_t i = 1; i < strv_len(lines); i++)
-		buf_printf(&b, "%s\n", lines[i]);
+	for (char **l = lines ? lines + 1 : NULL; l && *l; l++)
+		buf_printf(&b, "%s\n", *l);
 	buf_printf(&b, "%s %lld\n", hash, (long long)time(NULL));
 	r = b.error ? b.error : fd_write_file(AT_FDCWD, path, b.data, b.len, 0600);
 	return r < 0 ? fail_set(f, -r, "trust, '%s'", path) : 0;

@@ -152,7 +152,7 @@ static bool covers(const char *pattern, enum reach reach, const char *path)
 		return reach == TREE ? path_is_under(path, pattern) : strcmp(path, pattern) == 0;
 	for (const char *c = pattern; *c; c++)
 		depth += *c == '/';
-	for (; path[n] && n < sizeof(head) - 1; n++) {
+	for (; n < sizeof(head) - 1 && path[n]; n++) {
 		if (path[n] == '/' && depth-- == 0)
 			break;
 		head[n] = path[n];
