@@ -12,8 +12,12 @@ int here_project(const char *dir, char **ret_project, char **ret_repository, str
 {
 	_cleanup_free_ char *project = realpath(dir ? dir : ".", NULL), *repository = NULL;
 
-	if (!project)
-		return fail_set(f, errno, "project, '%s'", dir ? dir : ".");
+	if (!project) {
+		int r = fail_set(f, errno, "project, '%s'", dir ? dir : ".");
+
+		fail_hint(f, dir ? "cd into the project, or name it with --project DIR" : "this directory has been removed: cd to one that exists");
+		return r;
+	}
 	repository = survey_repository(project);
 	if (!repository)
 		return fail_set(f, ENOMEM, "project, '%s'", project);

@@ -341,7 +341,7 @@ static int add_project(struct compose *c, struct items *l)
 		fail_hint(c->fail, "its file system is mounted read-only: claude-sandbox run --project-mode ro");
 		return -EROFS;
 	}
-	return item_add(c, l, 4, writable ? PLAN_WRITE | PLAN_IDMAP : 0, s->project, s->project, "project");
+	return item_add(c, l, 4, PLAN_IDMAP | (writable ? PLAN_WRITE : 0U), s->project, s->project, "project");
 }
 
 static int add_seen(struct compose *c)

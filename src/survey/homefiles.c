@@ -49,11 +49,33 @@ int survey_show(struct survey *s, const char *src, const char *dst)
 	return 0;
 }
 
-/* Shows a file or directory of the home, and what links inside it (to a depth) lead to outside it, where they lead:
- * a dotfile manager links single files into a real directory, or the directory itself. */
-static int show_links(struct survey *s, const char *real, const char *dir, unsigned depth, unsigned *count)
+/* A link inside a shown directory: what it leads to is shown where its text leads from there. A relative one counts
+ * from the name that the user gave the directory, not from where a dotfile manager keeps it. */
+static int show_link(struct survey *s, const char *real, const char *link, const char *named)
 {
-	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_free_ char *target = realpath(link, NULL), *dir = path_dirname(named), *joined = NULL, *dst = NULL;
+	char text[PATH_MAX];
+	ssize_t n = readlink(link, text, sizeof(text) - 1);
+
+	if (!dir)
+		return -ENOMEM;
+	if (!target || n <= 0 || survey_is_system(target))
+		return 0;
+	text[n] = 0;
+	joined = path_join(dir, text);
+	dst = joined ? path_normalize(joined) : NULL;
+	if (!dst)
+		return -ENOMEM;
+	/* it stays within what is shown */
+	if (path_is_under(target, real) && !path_is_absolute(text))
+		return 0;
+	return survey_show(s, target, dst);
+}
+
+/* Walks a shown directory, real, whose name inside is named, for its links, down to a depth. */
+static int show_links(struct survey *s, const char *top, const char *real, const char *named, unsigned depth, unsigned *count)
+{
+	_cleanup_close_ int fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	int r = 0;
 
@@ -61,20 +83,21 @@ static int show_links(struct survey *s, const char *real, const char *dir, unsig
 		return 0;
 	fd = -1;
 	for (struct dirent *e; r == 0 && *count < LINKS_MAX && (e = readdir(d));) {
-		_cleanup_free_ char *p = NULL, *target = NULL;
+		_cleanup_free_ char *p = NULL, *n = NULL;
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, ".git") == 0)
 			continue;
 		if (e->d_type != DT_LNK && !(e->d_type == DT_DIR && depth))
 			continue;
-		p = path_join(dir, e->d_name);
-		if (!p)
+		p = path_join(real, e->d_name);
+		n = path_join(named, e->d_name);
+		if (!p || !n) {
 			r = -ENOMEM;
-		else if (e->d_type == DT_DIR)
-			r = show_links(s, real, p, depth - 1, count);
-		else if ((target = realpath(p, NULL)) && !path_is_under(target, real) && !survey_is_system(target)) {
+		} else if (e->d_type == DT_DIR) {
+			r = show_links(s, top, p, n, depth - 1, count);
+		} else {
 			(*count)++;
-			r = survey_show(s, target, target);
+			r = show_link(s, top, p, n);
 		}
 	}
 	closedir(d);
@@ -94,7 +117,7 @@ static int show_home(struct survey *s, const char *below, unsigned depth)
 		return 0;
 	r = survey_show(s, p, p);
 	if (r == 0 && depth)
-		r = show_links(s, real, real, depth, &count);
+		r = show_links(s, real, real, p, depth, &count);
 	return r;
 }
 
