@@ -255,6 +255,8 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 		r = emit_private(&b, f);
 	if (r == 0)
 		r = watch_all(&b, 'a', b.absent);
+	for (char **a = b.absent; p->strict_absent && r == 0 && a && *a; a++)
+		r = emit(&b, PLAN_ABSENT, 0, NULL, *a, "guard: must not come into being");
 	if (r == -ENOMEM)
 		return fail_set(f, ENOMEM, "cannot plan the guards");
 	if (r == 0)

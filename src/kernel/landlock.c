@@ -71,6 +71,20 @@ int landlock_ruleset(bool files, bool net)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+/* REFER is always handled (a domain that does not name it refuses it) and so must be granted where renames may be. */
+#define NAMES (FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO | FS_MAKE_SYM | FS_REFER)
+
+int landlock_names(void)
+{
+	struct ruleset_attr a = { .fs = NAMES & rights_of(landlock_abi()) };
+	long fd;
+
+	if (landlock_abi() <= 0)
+		return -EOPNOTSUPP;
+	fd = syscall(SYS_landlock_create_ruleset, &a, 8, 0);
+	return fd < 0 ? -errno : (int)fd;
+}
+
 int landlock_grant_fd(int ruleset, int fd, unsigned grants)
 {
 	struct path_beneath b = { .parent_fd = fd };
@@ -85,6 +99,8 @@ int landlock_grant_fd(int ruleset, int fd, unsigned grants)
 			     FS_MAKE_SOCK | FS_MAKE_FIFO | FS_MAKE_SYM | FS_REFER;
 	if (grants & LANDLOCK_IOCTL)
 		b.allowed |= FS_IOCTL_DEV;
+	if (grants & LANDLOCK_NAMES)
+		b.allowed |= NAMES;
 	b.allowed &= rights_of(landlock_abi());
 	if (fstat(fd, &st) < 0)
 		return -errno;

@@ -12,11 +12,14 @@ enum landlock_grant {
 	LANDLOCK_EXEC = 2,
 	LANDLOCK_WRITE = 4, /* write, truncate, make and remove everything but device nodes, rename across directories */
 	LANDLOCK_IOCTL = 8, /* ioctl on devices */
+	LANDLOCK_NAMES = 16, /* make names: files, directories, links; rename across directories */
 };
 
 /* A new ruleset that grants nothing: a descriptor, or negative errno (-EOPNOTSUPP: no Landlock). files: file rights
  * are handled (else only scopes and TCP). net: TCP bind and connect are refused too. */
 int landlock_ruleset(bool files, bool net);
+/* A new ruleset that handles LANDLOCK_NAMES alone and grants nothing; sockets may be made everywhere. */
+int landlock_names(void);
 /* Grants beneath what the descriptor names (O_PATH does). Rights that don't fit a file are left out. */
 int landlock_grant_fd(int ruleset, int fd, unsigned grants);
 int landlock_grant_path(int ruleset, const char *path, unsigned grants);

@@ -15,7 +15,7 @@
 static const char *const kind_names[] = {
 	[PLAN_DIR] = "dir", [PLAN_TMPFS] = "tmpfs", [PLAN_BIND] = "bind", [PLAN_SYMLINK] = "symlink", [PLAN_FILE] = "file",
 	[PLAN_PROC] = "proc", [PLAN_DEV] = "dev", [PLAN_MASK] = "mask", [PLAN_GUARD] = "guard",
-	[PLAN_GITCONFIG] = "gitconfig", [PLAN_SEAL] = "seal",
+	[PLAN_GITCONFIG] = "gitconfig", [PLAN_ABSENT] = "absent", [PLAN_SEAL] = "seal",
 };
 
 const char *plan_kind_name(enum plan_kind k)

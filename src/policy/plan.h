@@ -20,6 +20,7 @@ enum plan_kind {
 	PLAN_MASK,	/* dst, where present, is covered by an empty read-only file or directory */
 	PLAN_GUARD,	/* dst, where present, bound onto itself: read-only, or (PLAN_PIN) writable but not to be moved */
 	PLAN_GITCONFIG, /* dst, where present, covered by a symbolic link whose text is src (a path inside) */
+	PLAN_ABSENT,	/* dst must not come into being (guard.absent = strict): sandbox/gate.h refuses it */
 	PLAN_SEAL,	/* the tmpfs mounted at dst becomes read-only; later operations cannot make names in it */
 };
 

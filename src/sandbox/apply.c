@@ -288,6 +288,8 @@ static int apply_op(struct apply *a, size_t i, struct fail *f)
 	case PLAN_GUARD:
 	case PLAN_GITCONFIG:
 		return cover_if_present(a, i, f);
+	case PLAN_ABSENT:
+		return 0; /* nothing to mount: the gate keeps it */
 	case PLAN_SEAL:
 		return apply_seal(a, op, f);
 	}

@@ -326,7 +326,7 @@ static int serve_open(const struct call *c, int flags)
 	if (gate_refuses(c->absent, name.full, false))
 		return EACCES;
 	fd = openat(name.parent, name.last, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
-		    (mode_t)arg(c, c->g->mode) & 07777 & ~mask);
+		    (mode_t)arg(c, c->g->mode) & 01777 & ~mask);
 	if (fd < 0)
 		return errno;
 	if (!(flags & O_NONBLOCK) && fd_set_nonblock(fd, false) < 0)
@@ -358,7 +358,7 @@ static int serve_mknod(const struct call *c)
 		return GO_ON;
 	if (gate_refuses(c->absent, name.full, false))
 		return EACCES;
-	return made(mknodat(name.parent, name.last, mode & (S_IFMT | (07777 & ~mask)), 0));
+	return made(mknodat(name.parent, name.last, mode & (S_IFMT | (01777 & ~mask)), 0));
 }
 
 static int serve_symlink(const struct call *c)

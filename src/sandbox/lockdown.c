@@ -10,6 +10,7 @@
 #include "kernel/landlock.h"
 #include "kernel/openat2.h"
 #include "kernel/seccomp.h"
+#include "sandbox/gate.h"
 #include "sandbox/target.h"
 
 #ifndef CS_MUTATE_NO_LANDLOCK
@@ -75,6 +76,16 @@ static int landlock(const struct plan *p, struct fail *f)
 }
 #endif
 
+static int filter(const struct plan *p)
+{
+#ifndef CS_MUTATE_NO_SECCOMP
+	return seccomp_sandbox(p->relax, p->seccomp_log);
+#else
+	(void)p;
+	return 0;
+#endif
+}
+
 int lockdown(const struct plan *p, struct fail *f)
 {
 	int r = caps_drop();
@@ -90,10 +101,37 @@ int lockdown(const struct plan *p, struct fail *f)
 	if (r < 0)
 		return r;
 #endif
-#ifndef CS_MUTATE_NO_SECCOMP
-	r = seccomp_sandbox(p->relax, p->seccomp_log);
-	if (r < 0)
-		return fail_set(f, -r, "cannot put on the system call filter");
-#endif
-	return 0;
+	if (p->strict_absent)
+		return 0;
+	r = filter(p);
+	return r < 0 ? fail_set(f, -r, "cannot put on the system call filter") : 0;
+}
+
+/* Names may be made only where nothing guarded can be: what is made anywhere else goes through the gate. */
+static int wall(void)
+{
+	static const char *const free_places[] = { "/tmp", "/var/tmp", "/dev", "/run/user" };
+	_cleanup_close_ int ruleset = landlock_names();
+	int r = 0;
+
+	if (ruleset < 0)
+		return ruleset;
+	for (size_t i = 0; i < ARRAY_SIZE(free_places); i++) {
+		r = landlock_grant_path(ruleset, free_places[i], LANDLOCK_NAMES);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return landlock_enforce(ruleset);
+}
+
+int lockdown_child(const struct plan *p, int sock)
+{
+	int r;
+
+	if (!p->strict_absent)
+		return 0;
+	r = wall();
+	if (r == 0)
+		r = filter(p);
+	return r < 0 ? r : gate_install(sock);
 }

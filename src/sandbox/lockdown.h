@@ -13,5 +13,10 @@
 #include "base/fail.h"
 #include "policy/plan.h"
 
-/* Call in the final root, with no capability needed any more. 0, or negative errno with f filled. */
+/* Call in the final root, with no capability needed any more. 0, or negative errno with f filled. With
+ * guard.absent = strict pid 1 is the gate's server: it goes without stage 5, and lockdown_child() does the rest. */
 int lockdown(const struct plan *p, struct fail *f);
+
+/* In a session's child before exec; does nothing unless the plan is strict: the wall (a second Landlock domain without
+ * the right to make names), seccomp, and the gate, whose listener goes to pid 1 over sock. 0 or negative errno. */
+int lockdown_child(const struct plan *p, int sock);

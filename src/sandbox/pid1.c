@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -13,8 +14,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "kernel/mount.h"
 #include "kernel/net.h"
+#include "sandbox/gate.h"
 #include "sandbox/lockdown.h"
 #include "sandbox/say.h"
 #include "sandbox/session.h"
@@ -25,6 +28,7 @@ struct pid1 {
 	const struct plan *plan;
 	int sock, link, signals;
 	struct sessions sessions;
+	char **absent;	   /* names that the gate refuses */
 	uint64_t deadline; /* of a shutdown, ms; 0: none is under way */
 };
 
@@ -236,19 +240,67 @@ static void receive(struct pid1 *s)
 		handle(s, &m, fds, nfds);
 }
 
+/* The gates: one call each at most, then the others' turn; a gate whose last user has gone is closed. */
+static void serve_gates(struct pid1 *s, const struct pollfd *p)
+{
+	struct sessions *x = &s->sessions;
+	size_t to = 0, n = x->ngates;
+
+	for (size_t i = 0; i < n; i++) {
+		int r = 0;
+
+		if (p[i].revents & POLLIN)
+			r = gate_serve(x->gates[i], s->absent);
+		else if (p[i].revents)
+			r = -EPIPE;
+		if (r < 0 && r != -ENOENT && r != -EINTR)
+			fd_close(x->gates[i]);
+		else
+			x->gates[to++] = x->gates[i];
+	}
+	x->ngates = to;
+}
+
+#define POLL_FIXED 3
+
+/* Waits; *ret_n is how many gates the answer tells of. Grown as sessions come, never while a call waits. */
+static struct pollfd *wait_for_work(struct pid1 *s, size_t *ret_n)
+{
+	static struct pollfd *p;
+	static size_t room;
+	uint64_t now = s->deadline ? now_ms() : 0;
+	int timeout = !s->deadline ? -1 : s->deadline > now ? (int)(s->deadline - now) : 0;
+	size_t n = s->sessions.ngates;
+
+	if (!p || n > room) {
+		struct pollfd *v = reallocarray(p, POLL_FIXED + n + 8, sizeof(*v));
+
+		if (!v)
+			_exit(1);
+		p = v;
+		room = n + 8;
+	}
+	p[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = s->sock, .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = s->link };
+	for (size_t i = 0; i < n; i++)
+		p[POLL_FIXED + i] = (struct pollfd){ .fd = s->sessions.gates[i], .events = POLLIN };
+	*ret_n = n;
+	return poll(p, POLL_FIXED + n, timeout) < 0 ? NULL : p;
+}
+
 static _Noreturn void serve(struct pid1 *s)
 {
 	struct signalfd_siginfo info[8];
 
 	for (;;) {
-		struct pollfd p[] = {
-			{ .fd = s->signals, .events = POLLIN }, { .fd = s->sock, .events = POLLIN }, { .fd = s->link },
-		};
-		uint64_t now = s->deadline ? now_ms() : 0;
-		int timeout = !s->deadline ? -1 : s->deadline > now ? (int)(s->deadline - now) : 0;
+		size_t gates;
+		const struct pollfd *p = wait_for_work(s, &gates);
 
-		if (poll(p, ARRAY_SIZE(p), timeout) < 0)
+		if (!p)
 			continue;
+		if (gates)
+			serve_gates(s, p + POLL_FIXED);
 		if (p[0].revents) {
 			while (read(s->signals, info, sizeof(info)) > 0)
 				;
@@ -265,6 +317,14 @@ static _Noreturn void serve(struct pid1 *s)
 	}
 }
 
+static int collect_absent(struct pid1 *s)
+{
+	for (size_t i = 0; i < s->plan->nops; i++)
+		if (s->plan->ops[i].kind == PLAN_ABSENT && strv_add(&s->absent, s->plan->ops[i].dst) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 void pid1_main(const struct plan *p, int sock, int link)
 {
 	struct pid1 s = { .plan = p, .sock = sock, .link = link };
@@ -278,7 +338,7 @@ void pid1_main(const struct plan *p, int sock, int link)
 #ifndef CS_MUTATE_NO_UNDUMPABLE
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-	if (set_up(&s, &f) < 0) {
+	if (collect_absent(&s) < 0 || set_up(&s, &f) < 0) {
 		say_failed(sock, &f);
 		(void)fd_sendmsg(link, &c, 1, NULL, 0);
 		_exit(1);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -15,6 +16,8 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "sandbox/gate.h"
+#include "sandbox/lockdown.h"
 #include "sandbox/say.h"
 #include "wire/inner.h"
 
@@ -39,7 +42,7 @@ static void spec_clear(struct spec *s)
 /* What the child says through the pipe when it can't start the command. */
 struct trouble {
 	int error;
-	enum { AT_CWD, AT_EXEC, AT_LIMIT, AT_TTY } where;
+	enum { AT_CWD, AT_EXEC, AT_LIMIT, AT_TTY, AT_GATE } where;
 };
 
 static void say_spawn_failed(int sock, uint64_t id, int error, const char *msg)
@@ -134,7 +137,7 @@ static _Noreturn void child_fail(int pipe, int where, int error)
 }
 
 /* The new session's leader, up to its exec. Signals: all default, none blocked; descriptors: three. */
-static _Noreturn void child(const struct plan *p, const struct spec *s, int pipe)
+static _Noreturn void child(const struct plan *p, const struct spec *s, int pipe, int gate)
 {
 	sigset_t none;
 	int r;
@@ -152,6 +155,9 @@ static _Noreturn void child(const struct plan *p, const struct spec *s, int pipe
 		child_fail(pipe, AT_LIMIT, -r);
 	if (chdir(s->cwd) < 0)
 		child_fail(pipe, AT_CWD, errno);
+	r = lockdown_child(p, gate);
+	if (r < 0)
+		child_fail(pipe, AT_GATE, -r);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	environ = s->env;
@@ -163,7 +169,7 @@ static void describe(const struct trouble *t, const struct spec *s, int sock, ui
 {
 	static const char *const what[] = {
 		[AT_CWD] = "cannot enter the directory", [AT_EXEC] = "cannot run", [AT_LIMIT] = "cannot set limits for",
-		[AT_TTY] = "cannot set up the terminal of",
+		[AT_TTY] = "cannot set up the terminal of", [AT_GATE] = "cannot guard absent names strictly for",
 	};
 	struct fail f;
 	/* only the command itself may become status 126 or 127 */
@@ -173,10 +179,30 @@ static void describe(const struct trouble *t, const struct spec *s, int sock, ui
 	say_spawn_failed(sock, id, error, f.msg);
 }
 
-/* Forks the leader and waits until its exec is done. *ret_pid is reaped already when this fails. */
-static int start(const struct plan *p, const struct spec *s, int sock, uint64_t id, pid_t *ret_pid)
+static int room_for_gate(struct sessions *s)
 {
-	_cleanup_close_ int r_end = -1, w_end = -1;
+	int *v = reallocarray(s->gates, s->ngates + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	s->gates = v;
+	return 0;
+}
+
+/* The listener in exchange for the socket it comes through; -1 where there is no gate or none came (then the child
+ * says why, or finds every call of the gate's absent: ENOSYS). */
+static int receive_gate(int sock)
+{
+	int listener = sock >= 0 ? gate_receive(sock) : -1;
+
+	fd_close(sock);
+	return listener < 0 ? -1 : listener;
+}
+
+/* Forks the leader and waits until its exec is done. The child is reaped already when this fails. */
+static int start(const struct plan *p, const struct spec *s, int sock, struct sessions *all, struct session *slot)
+{
+	_cleanup_close_ int r_end = -1, w_end = -1, gate = -1, child_gate = -1;
 	struct trouble t;
 	int fds[2];
 	pid_t pid;
@@ -185,18 +211,30 @@ static int start(const struct plan *p, const struct spec *s, int sock, uint64_t 
 		return -errno;
 	r_end = fds[0];
 	w_end = fds[1];
+	if (p->strict_absent) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+			return -errno;
+		gate = fds[0];
+		child_gate = fds[1];
+		if (room_for_gate(all) < 0)
+			return -ENOMEM;
+	}
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		child(p, s, w_end);
+		child(p, s, w_end, child_gate);
 	w_end = fd_close(w_end);
+	child_gate = fd_close(child_gate);
+	gate = receive_gate(TAKE_FD(gate));
 	if (fd_read_full(r_end, &t, sizeof(t)) == sizeof(t)) {
 		(void)waitpid(pid, NULL, 0);
-		describe(&t, s, sock, id);
+		describe(&t, s, sock, slot->id);
 		return 1;
 	}
-	*ret_pid = pid;
+	slot->pid = pid;
+	if (gate >= 0)
+		all->gates[all->ngates++] = TAKE_FD(gate);
 	return 0;
 }
 
@@ -226,10 +264,9 @@ static void say_spawned(int sock, const struct session *s)
 	say(sock, &b, &s->master, s->master >= 0);
 }
 
-static int spawn(struct session *slot, const struct plan *p, int sock, struct spec *s, const int *fds)
+static int spawn(struct sessions *all, struct session *slot, const struct plan *p, int sock, struct spec *s, const int *fds)
 {
 	_cleanup_close_ int master = -1, slave = -1;
-	pid_t pid = 0;
 	int r;
 
 	if (s->tty) {
@@ -239,10 +276,9 @@ static int spawn(struct session *slot, const struct plan *p, int sock, struct sp
 	}
 	for (int i = 0; i < 3; i++)
 		s->stdio[i] = s->tty ? slave : fds[i + 1];
-	r = start(p, s, sock, slot->id, &pid);
+	r = start(p, s, sock, all, slot);
 	if (r != 0)
 		return r;
-	slot->pid = pid;
 	slot->master = TAKE_FD(master);
 	say_spawned(sock, slot);
 	return 0;
@@ -261,7 +297,7 @@ void session_spawn(struct sessions *s, const struct plan *p, int sock, const str
 		r = read_spec(fds[0], p, m, &spec);
 	if (r == 0) {
 		*slot = (struct session){ .id = id, .master = -1, .sole = ipc_has(m, INNER_SOLE) };
-		r = spawn(slot, p, sock, &spec, fds);
+		r = spawn(s, slot, p, sock, &spec, fds);
 	}
 	if (r < 0) {
 		struct fail f;

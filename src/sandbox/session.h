@@ -19,6 +19,8 @@ struct session {
 struct sessions {
 	struct session *v;
 	size_t n;
+	int *gates; /* the gates' listeners (guard.absent = strict), one a session, kept while anything of it runs */
+	size_t ngates;
 };
 
 /* INNER_SPAWN: starts it and answers on sock (INNER_SPAWNED or INNER_SPAWN_FAILED). fds are the message's and are
