@@ -29,7 +29,9 @@ test|tmux|tmux|tmux|tmux|tmux|tests of what a terminal shows
 test|jq|jq|jq|jq|jq|tests read JSON with it
 test|strace|strace|strace|strace|strace|tests see what the program asks of the kernel
 test|setpriv|util-linux|util-linux|util-linux|setpriv|runs the tests as an ordinary user too
+test|ip|iproute2|iproute|iproute2|iproute2|tests work in network namespaces of their own
 test|clang|clang|clang|clang|clang|fuzzers
+test|fuzzer|libclang-rt-dev|compiler-rt|compiler-rt|compiler-rt|fuzzers
 test|node|nodejs|nodejs|nodejs|nodejs|tests of git hooks that npm packages install
 test|npm|npm|npm|npm|npm|installs the coding agent that the tests run
 lint|clang-tidy|clang-tidy|clang-tools-extra|clang|clang-extra-tools|lint
@@ -57,6 +59,12 @@ present() {
 		;;
 	libc)
 		for f in /usr/lib/libc.a /usr/lib64/libc.a /usr/lib/*-linux-*/libc.a; do
+			[ -e "$f" ] && return 0
+		done
+		return 1
+		;;
+	fuzzer)
+		for f in /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer* /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*; do
 			[ -e "$f" ] && return 0
 		done
 		return 1
