@@ -184,6 +184,12 @@ user_tree() {
 
 bats_all() { # FILE...
 	local f who tree turn head queue=() serial=()
+	case " $* " in
+	*/agents/*)
+		CS_AGENT_DIR=$(tests/agents/install.sh) || say "no agent could be fetched"
+		export CS_AGENT_DIR
+		;;
+	esac
 	tree=$(user_tree) || {
 		say "not ok the tree could not be built for the ordinary user"
 		result "bats tree" 0 1 0
@@ -245,10 +251,6 @@ else
 		fi
 	fi
 	if has_phase bats; then
-		[ ! -x tests/agents/install.sh ] || {
-			CS_AGENT_DIR=$(tests/agents/install.sh 2>"$work/agent.out") || cat "$work/agent.out"
-			export CS_AGENT_DIR
-		}
 		bats_all "$top"/tests/*/*.bats
 	fi
 	if has_phase mutation && [ -x tests/mutation.sh ]; then lines_of mutation tests/mutation.sh; fi

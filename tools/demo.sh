@@ -11,6 +11,11 @@ cleanup() {
 	[ -z "$host_sleep" ] || kill "$host_sleep" 2>/dev/null
 	[ -z "$listener" ] || kill "$listener" 2>/dev/null
 	wait 2>/dev/null
+	# the sandbox's last act is to close its audit log
+	for _ in $(seq 100); do
+		[ -e "$dir/state/claude-sandbox/audit.db-wal" ] || break
+		sleep 0.05
+	done
 	rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -24,6 +29,8 @@ git init -q "$project"
 git -C "$project" config user.name 'Demo'
 git -C "$project" config user.email 'demo@example.org'
 echo 'int main(void) { return 42; }' >"$project/answer.c"
+mkdir "$project/.claude"
+echo '{}' >"$project/.claude/settings.json"
 git -C "$project" add -A
 git -C "$project" commit -qm 'the project'
 sleep 600 &
@@ -74,6 +81,7 @@ works 'git' 'git commit' 'git add made && git commit -qm "made inside" && git lo
 if command -v cc >/dev/null; then
 	works 'the host'\''s tools' 'cc answer.c && ./a.out' 'cc -o /tmp/a.out answer.c && { /tmp/a.out; test $? = 42 && echo 42; }'
 fi
+works 'git hooks, in a copy of its own' 'echo ... > .git/hooks/post-commit' 'printf "#!/bin/sh\necho ran" > .git/hooks/post-commit && chmod +x .git/hooks/post-commit && git commit --allow-empty -qm "again" 2>&1'
 works 'a home of its own' 'touch ~/x; ls -d ~' 'touch ~/x && ls -d ~ && rm ~/x'
 works 'an ordinary user, never root' 'id -u' 'test "$(id -u)" != 0 && id -u'
 echo
@@ -86,7 +94,7 @@ refused 'host processes: see one' "ls /proc/PID" "grep -qa '^sleep.600' /proc/[0
 refused 'host processes: signal one' 'kill PID' "kill $DEMO_PID"
 refused 'the network: this host' 'connect to 127.0.0.1' "echo hi > /dev/tcp/127.0.0.1/$DEMO_PORT"
 refused 'the network: any way out' 'ip route' 'test "$(tail -n +2 /proc/net/route | wc -l)" -gt 0 || { echo "no route, only: $(sed -n "s/^ *\([^:]*\):.*/\1/p" /proc/net/dev | xargs)"; false; }'
-refused 'a hook the host would run' 'echo x > .git/hooks/pre-commit' 'mkdir -p .git/hooks && echo x > .git/hooks/pre-commit'
+refused 'settings the host'\''s agent obeys' 'echo x > .claude/settings.json' 'echo x > .claude/settings.json'
 refused 'the host'\''s programs: change one' '>> /usr/bin/env' ': >> /usr/bin/env'
 refused 'mount, new namespaces' 'unshare -Ur' 'unshare -Ur true'
 exit $bad
@@ -112,9 +120,11 @@ after() { # WHAT TEST...
 }
 not() { ! "$@"; }
 [ "$status" = 0 ] || echo "  (the demonstration inside ended with status $status)"
-after 'the file and the commit made inside are here' test "$(git -C "$project" log -1 --format=%s)" = 'made inside' -a -e "$project/made"
+after 'the file and the commits made inside are here' test "$(git -C "$project" log --format=%s | head -n 2 | tr '\n' ,)" = 'again,made inside,' -a -e "$project/made"
 after "the host's process still runs" kill -0 "$host_sleep"
 after "nobody reached the host's server" not test -e "$dir/visits"
-after 'no hook was planted' not test -e "$project/.git/hooks/pre-commit"
-after 'nothing is left running' not test -S "${XDG_RUNTIME_DIR:-/nonexistent}/claude-sandbox/project/control"
+after 'the hook made inside is not in the repository' not test -e "$project/.git/hooks/post-commit"
+after "the agent's settings are as they were" test "$(cat "$project/.claude/settings.json")" = '{}'
+running() { XDG_DATA_HOME=$dir/data XDG_STATE_HOME=$dir/state "$cs" ls 2>/dev/null | grep -F "$project"; }
+after 'nothing is left running' not running
 exit "$status"

@@ -30,7 +30,7 @@ parents = set()
 for path in json.load(sys.stdin).values():
     path = destdir + path if destdir else path
     if os.path.isdir(path) and not os.path.islink(path):
-        if os.path.basename(path) == "claude-sandbox":
+        if "claude-sandbox" in path.split("/"):
             shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)

@@ -48,7 +48,7 @@ setup() {
 	echo '{}' >.claude/settings.json
 	mock "tool Write {\"file_path\":\"$P/.git/hooks/pre-commit\",\"content\":\"#!/bin/sh\\n$(canary_cmd)\\n\"}" \
 		'expect tool_result' \
-		"tool Bash {\"command\":\"echo $(canary_cmd) >> .git/hooks/pre-push; echo status=\$?; echo '{\\\"hooks\\\":1}' > .claude/settings.json; echo status=\$?\",\"description\":\"plant\"}" \
+		"tool Bash {\"command\":\"echo $(canary_cmd) >> .git/hooks/pre-push; echo '{\\\"hooks\\\":1}' > .claude/settings.json; echo status=\$?\",\"description\":\"plant\"}" \
 		'expect status=1' \
 		'text Refused.'
 	run --separate-stderr agent -p 'plant' --dangerously-skip-permissions
@@ -90,12 +90,15 @@ setup() {
 	assert_eq "$output" 'From npm.'
 }
 
-@test "no agent anywhere: the shell still opens" {
+@test "no agent anywhere: the shell still opens, and claude says how to get one" {
 	rm -r "$HOME/.local"
-	run inside 'echo open; command -v claude || echo no agent'
+	! command -v claude >/dev/null || skip_or_fail "this machine has a claude for all users"
+	run inside 'echo open; claude -p x; echo status $?'
 	assert_status 0
 	assert_has "$output" open
-	assert_has "$output" 'no agent'
+	assert_has "$output" "no claude on this machine's PATH"
+	assert_has "$output" 'install'
+	assert_has "$output" 'status 127'
 }
 
 @test "interactive: the permission dialog is shown and answered; Esc, resize and Ctrl-C reach the agent" {
@@ -119,9 +122,11 @@ setup() {
 
 	tmux_type 'count'
 	tmux_keys Enter
-	tmux_wait 15 'one two three'
+	tmux_wait 15 'esc to interrupt'
+	sleep 1 # some words are on their way
 	tmux_keys Escape
 	tmux_wait 10 'Interrupted'
+	assert_lacks "$(tmux_screen)" seventeen
 	tmux_type 'go on'
 	tmux_keys Enter
 	tmux_wait 15 'After the interruption\.'
@@ -139,13 +144,13 @@ setup() {
 
 @test "interactive: a terminal that goes away leaves the agent at work; attach shows it again" {
 	agent_onboarded
-	mock 'drip 100 one two three four five six seven eight nine ten' 'text Still here.'
+	mock 'drip 200 one two three four five six seven eight nine ten' 'text Still here.'
 	agent_argv -t
 	tmux_start "${AGENT_ARGV[@]}"
 	tmux_wait 20 'shortcuts'
 	tmux_type 'count'
 	tmux_keys Enter
-	tmux_wait 15 'one two'
+	tmux_wait 15 'esc to interrupt'
 	tmux_kill # SIGHUP
 	sleep 0.5
 	tmux_start "$CS" attach
