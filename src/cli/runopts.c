@@ -205,6 +205,35 @@ void runopts_files_done(struct runopts_files *r)
 	*r = (struct runopts_files){ 0 };
 }
 
+/* A configuration that lies where the sandbox could write it (linked into a dotfile repository that is the project)
+ * would let the agent write its own policy: it is guarded in the project, and refused in a read-write mount. */
+static int protect_sources(struct config *c, const char *project, struct fail *f)
+{
+	for (char *const *s = config_sources(c); s && *s; s++) {
+		const char *below = project ? path_below(*s, project) : NULL;
+		_cleanup_free_ char *entry = NULL;
+		int r;
+
+		for (char *const *w = config_list(c, OPT_READ_WRITE); w && *w; w++) {
+			_cleanup_free_ char *real = realpath(*w, NULL);
+
+			if (!real || !path_is_under(*s, real))
+				continue;
+			fail_set(f, 0, "read-write, '%s': refused, the configuration '%s' lies there", *w, *s);
+			fail_hint(f, "the agent could write its own policy; name a directory beside it");
+			return -EPERM;
+		}
+		if (!below)
+			continue;
+		if (asprintf(&entry, "./%s", below) < 0)
+			return fail_set(f, ENOMEM, "configuration");
+		r = config_set(c, CONFIG_COMMAND, "the configuration itself", "guard", entry, f);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int runopts_load(struct runopts *o, const char *project, const char *repository, struct fail *f)
 {
 	_cleanup_runopts_files_ struct runopts_files files = { 0 };
@@ -224,6 +253,8 @@ int runopts_load(struct runopts *o, const char *project, const char *repository,
 	r = config_load(c, &files.files, f);
 	for (size_t i = 0; r == 0 && i < o->nsettings; i++)
 		r = config_set(c, CONFIG_COMMAND, o->settings[i].where, o->settings[i].name, o->settings[i].value, f);
+	if (r == 0)
+		r = protect_sources(c, project, f);
 	if (r < 0)
 		return r;
 	config_free(o->config);

@@ -138,7 +138,7 @@ static void test_table(void **state _unused_)
 static void test_load(void **state _unused_)
 {
 	char dir[] = "/tmp/test-runopts-XXXXXX";
-	_cleanup_runopts_ struct runopts o, other;
+	_cleanup_runopts_ struct runopts o, other, rw;
 	_cleanup_free_ char *file = NULL, *own = NULL;
 	struct fail f = { 0 };
 	const char *where;
@@ -167,6 +167,16 @@ static void test_load(void **state _unused_)
 	assert_int_equal(runopts_load(&o, dir, NULL, &f), 0);
 	assert_int_equal(config_num(o.config, OPT_LIMITS_PIDS), 50);
 	assert_int_equal(config_num(o.config, OPT_LIMITS_FILES), 30);
+	/* lying in the project, the configuration itself is guarded; in a read-write mount it is refused */
+	assert_true(strv_contains(config_list(o.config, OPT_GUARD), "config"));
+	good("run --pids 40", &rw);
+	rw.config_file = strdup(file);
+	free(rw.settings[0].name);
+	free(rw.settings[0].value);
+	rw.settings[0].name = strdup("read-write");
+	rw.settings[0].value = strdup(dir);
+	assert_int_equal(runopts_load(&rw, "/elsewhere", NULL, &f), -EPERM);
+	assert_non_null(strstr(f.msg, "the configuration"));
 	good("run --config /nowhere/at/all", &other);
 	assert_int_equal(runopts_load(&other, dir, NULL, &f), -ENOENT);
 	assert_null(other.config);

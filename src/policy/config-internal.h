@@ -23,6 +23,7 @@ struct config_value {
 struct config {
 	struct config_value v[OPT__COUNT];
 	char *home; /* for ~; NULL: path_home() */
+	char **sources;
 };
 
 struct config *config_copy(const struct config *c);

@@ -70,7 +70,7 @@ bool config_section_matches(const char *section_path, const char *home, const ch
 
 struct layer {
 	struct config *c;
-	struct config *scratch; /* where settings of other projects' sections are checked */
+	struct config *scratch; /* where settings of sections are checked; made when needed */
 	enum config_layer layer;
 	const char *file;
 	const struct config_files *files;
@@ -87,6 +87,10 @@ static int take_setting(void *user, const struct config_line *l, struct fail *f)
 		return fail_set(f, ENOMEM, "configuration, '%s'", ly->file);
 	if (!l->project)
 		return config_set(ly->c, ly->layer, where, l->name, l->value, f);
+	if (!ly->scratch)
+		ly->scratch = config_copy(ly->c);
+	if (!ly->scratch)
+		return fail_set(f, ENOMEM, "configuration, '%s'", where);
 	r = config_set(ly->scratch, CONFIG_SECTION, where, l->name, l->value, f);
 	if (r < 0 || !config_section_matches(l->project, ly->c->home, ly->files->project, ly->files->repository))
 		return r;
@@ -96,7 +100,7 @@ static int take_setting(void *user, const struct config_line *l, struct fail *f)
 
 static int read_layer(struct layer *ly, enum config_layer layer, const char *file, bool required, struct fail *f)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *real = NULL;
 	size_t n;
 	int r;
 
@@ -107,6 +111,9 @@ static int read_layer(struct layer *ly, enum config_layer layer, const char *fil
 		return 0;
 	if (r < 0)
 		return fail_set(f, -r, "configuration, '%s'", file);
+	real = realpath(file, NULL);
+	if (strv_take(&ly->c->sources, TAKE_PTR(real)) < 0)
+		return fail_set(f, ENOMEM, "configuration, '%s'", file);
 	ly->layer = layer;
 	ly->file = file;
 	return config_ini(file, text, n, take_setting, ly, f);
@@ -367,15 +374,14 @@ static int load_project(struct config *c, const struct config_files *files, stru
 
 static int load(struct config *c, const struct config_files *files, struct config_review *rv, bool review, struct fail *f)
 {
-	_cleanup_config_ struct config *scratch = config_new();
 	struct pending sections = { 0 };
-	struct layer ly = { .c = c, .scratch = scratch, .files = files, .sections = &sections };
+	struct layer ly = { .c = c, .files = files, .sections = &sections };
 	const char *home = files->home ? files->home : path_home();
 	int r;
 
 	free(c->home);
 	c->home = strdup(home ? home : "/");
-	if (!scratch || !c->home || !(scratch->home = strdup(c->home)))
+	if (!c->home)
 		return fail_set(f, ENOMEM, "configuration");
 	r = read_layer(&ly, CONFIG_SYSTEM, files->system, false, f);
 	if (r == 0)
@@ -385,6 +391,7 @@ static int load(struct config *c, const struct config_files *files, struct confi
 	if (r == 0)
 		r = pending_apply(&sections, c, CONFIG_SECTION, f);
 	pending_done(&sections);
+	config_free(ly.scratch);
 	return r < 0 ? r : load_project(c, files, rv, review, f);
 }
 

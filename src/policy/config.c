@@ -334,6 +334,7 @@ struct config *config_free(struct config *c)
 	for (size_t i = 0; i < OPT__COUNT; i++)
 		value_done(&c->v[i]);
 	free(c->home);
+	strv_free(c->sources);
 	free(c);
 	return NULL;
 }
@@ -356,6 +357,9 @@ struct config *config_copy(const struct config *c)
 	_cleanup_config_ struct config *to = calloc(1, sizeof(*to));
 
 	if (!to || (c->home && !(to->home = strdup(c->home))))
+		return NULL;
+	to->sources = strv_copy(c->sources);
+	if (c->sources && !to->sources)
 		return NULL;
 	for (size_t i = 0; i < OPT__COUNT; i++)
 		if (value_copy(&c->v[i], &to->v[i]) < 0)
@@ -441,6 +445,11 @@ enum config_layer config_entry_origin(const struct config *c, enum option_id id,
 const char *config_entry_where(const struct config *c, enum option_id id, size_t i)
 {
 	return i < c->v[id].nentries ? c->v[id].entries[i].where : NULL;
+}
+
+char *const *config_sources(const struct config *c)
+{
+	return c->sources;
 }
 
 const char *config_layer_name(enum config_layer l)

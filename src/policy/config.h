@@ -54,6 +54,7 @@ const char *config_entry_where(const struct config *c, enum option_id id, size_t
 enum config_layer config_entry_origin(const struct config *c, enum option_id id, size_t i, const char **ret_where);
 const char *config_text(const struct config *c, enum option_id id); /* any scalar as text; NULL when unset */
 const char *config_layer_name(enum config_layer l);
+char *const *config_sources(const struct config *c); /* real paths of the files that were read, but the project's own */
 
 /* The name of the project's own file. */
 #define CONFIG_PROJECT_FILE ".claude-sandbox.conf"
