@@ -105,7 +105,7 @@ int fd_read_file(int at, const char *path, size_t max, char **ret_data, size_t *
 	return fd_read_fd(fd, max, ret_data, ret_len);
 }
 
-int fd_write_file(int at, const char *path, const void *data, size_t len, mode_t mode)
+static int replace(int at, const char *path, const void *data, size_t len, mode_t mode, bool sync)
 {
 	_cleanup_free_ char *tmp = NULL;
 	_cleanup_close_ int fd = -1;
@@ -118,13 +118,23 @@ int fd_write_file(int at, const char *path, const void *data, size_t len, mode_t
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, data, len);
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && sync && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && renameat(at, tmp, at, path) < 0)
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(at, tmp, 0);
 	return r;
+}
+
+int fd_write_file(int at, const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace(at, path, data, len, mode, true);
+}
+
+int fd_put_file(int at, const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace(at, path, data, len, mode, false);
 }
 
 static int set_flag(int fd, int get, int set, int flag, bool on)

@@ -26,6 +26,8 @@ int fd_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 
 /* Replaces a file atomically: temporary file in the same directory, fsync, rename. */
 int fd_write_file(int at, const char *path, const void *data, size_t len, mode_t mode);
+/* The same without fsync: for what can be made again. A start must not wait for the disk. */
+int fd_put_file(int at, const char *path, const void *data, size_t len, mode_t mode);
 
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);

@@ -45,7 +45,7 @@ static int put_meta(const char *private_dir, const char *slot, const char *name,
 
 	if (asprintf(&path, "%s/meta/%s.%s", private_dir, slot, name) < 0)
 		return -ENOMEM;
-	return fd_write_file(AT_FDCWD, path, data, n, 0600);
+	return fd_put_file(AT_FDCWD, path, data, n, 0600);
 }
 
 static int fresh_dir(const char *dir)
@@ -98,7 +98,7 @@ int private_config(const char *private_dir, const char *config, char **ret, stru
 	if (r == 0)
 		r = put_meta(private_dir, slot, "path", config, strlen(config));
 	if (r == 0)
-		r = fd_write_file(AT_FDCWD, file, buf_cstr(&b), b.len, 0600);
+		r = fd_put_file(AT_FDCWD, file, buf_cstr(&b), b.len, 0600);
 	if (r < 0)
 		return fail_set(f, -r, "cannot make a private copy of '%s'", config);
 	*ret = TAKE_PTR(slot);
@@ -128,7 +128,7 @@ static int copy_hook(int from, int to, const char *name)
 	r = fd_read_file(from, name, HOOK_BYTES, &data, &len);
 	if (r == -EFBIG || r == -EACCES)
 		return 0;
-	return r < 0 ? r : fd_write_file(to, name, data, len, st.st_mode & 0755);
+	return r < 0 ? r : fd_put_file(to, name, data, len, st.st_mode & 0755);
 }
 
 static int copy_hooks(const char *hooks, const char *dir)
