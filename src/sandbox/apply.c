@@ -14,6 +14,7 @@
 #include "kernel/userns.h"
 #include "sandbox/say.h"
 
+#define TRIES	   1000
 #define HIDDEN	   "proc" /* a directory of the root that a mount covers later */
 #define EMPTY_DIR  HIDDEN "/empty.d"
 #define EMPTY_FILE HIDDEN "/empty"
@@ -23,8 +24,9 @@ int apply_init(struct apply *a, const struct plan *p, int sock, struct fail *f)
 	*a = (struct apply){
 		.plan = p, .target = { .root = -1, .sock = sock }, .link = -1, .empty_dir = -1, .empty_file = -1,
 		.sources = calloc(p->nops + 1, sizeof(int)), .links = calloc(p->nops + 1, sizeof(int)),
+		.covered = calloc(p->nops + 1, sizeof(bool)),
 	};
-	if (!a->sources || !a->links)
+	if (!a->sources || !a->links || !a->covered)
 		return fail_set(f, ENOMEM, "cannot start the sandbox");
 	for (size_t i = 0; i < p->nops; i++)
 		a->sources[i] = a->links[i] = SOURCE_NONE;
@@ -236,6 +238,8 @@ int apply_cover(const struct apply *a, size_t i, struct fail *f)
 	_cleanup_close_ int target = target_find(&a->target, op->dst, f), fd = -1;
 	int r;
 
+	if (target == -ENOENT)
+		return APPLY_NOTHING;
 	if (target < 0) {
 		if (target == -ELOOP)
 			fail_hint(f, "a guarded path goes through a symbolic link; guard what it points to, or lift it with "
@@ -244,23 +248,18 @@ int apply_cover(const struct apply *a, size_t i, struct fail *f)
 	}
 	fd = cover(a, i, target);
 	r = fd < 0 ? fd : mount_attach(fd, target, "");
-	return r < 0 && r != -ENOENT ? fail_set(f, -r, "cannot protect a path inside, '%s'", op->dst) : r;
+	return r < 0 ? fail_set(f, -r, "cannot protect a path inside, '%s'", op->dst) : 0;
 }
 
 /* An absent name is passed over; one that the host replaces at this moment is tried again. */
 static int cover_if_present(struct apply *a, size_t i, struct fail *f)
 {
-	for (unsigned tries = 0; tries < 1000; tries++) {
-		_cleanup_close_ int target = -1;
-		int r = apply_cover(a, i, f);
+	int r = -ENOENT;
 
-		if (r != -ENOENT)
-			return r;
-		target = target_find(&a->target, a->plan->ops[i].dst, NULL);
-		if (target == -ENOENT)
-			return 0;
-	}
-	return fail_set(f, ENOENT, "cannot protect a path inside, '%s'", a->plan->ops[i].dst);
+	for (unsigned n = 0; r == -ENOENT && n < TRIES; n++)
+		r = apply_cover(a, i, f);
+	a->covered[i] = r == 0;
+	return r == APPLY_NOTHING ? 0 : r;
 }
 
 static int apply_op(struct apply *a, size_t i, struct fail *f)

@@ -2,6 +2,8 @@
  * (open_tree), places are opened beneath the new root (target.h), and the two are joined by move_mount. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/fail.h"
 #include "policy/plan.h"
 #include "sandbox/target.h"
@@ -12,10 +14,11 @@ struct apply {
 	int link;     /* pid 1: the procfs of its pid namespace comes from there */
 	int *sources; /* one an operation: a detached copy made ahead, SOURCE_NONE or SOURCE_ABSENT */
 	int *links;   /* one an operation: PLAN_GITCONFIG's symbolic link, or -1 */
+	bool *covered; /* one an operation: there was something to cover, and it was */
 	int empty_dir, empty_file; /* what masks show */
 };
-#define SOURCE_NONE   (-1)
-#define SOURCE_ABSENT (-2)
+#define SOURCE_NONE   (-100000) /* neither is an errno */
+#define SOURCE_ABSENT (-100001)
 
 /* Allocates; root and link are set by the caller later. */
 int apply_init(struct apply *a, const struct plan *p, int sock, struct fail *f);
@@ -24,8 +27,9 @@ int apply_init(struct apply *a, const struct plan *p, int sock, struct fail *f);
 int apply_sources(struct apply *a, struct fail *f);
 /* Mounts the new root over the old and applies all operations. */
 int apply_plan(struct apply *a, struct fail *f);
-/* PLAN_GUARD, PLAN_GITCONFIG and PLAN_MASK, for the keeper too: mounts operation i. -ENOENT where there is nothing to
- * guard. */
+/* PLAN_GUARD, PLAN_GITCONFIG and PLAN_MASK, for the keeper too: mounts operation i. APPLY_NOTHING where there is nothing
+ * of that name; -ENOENT, f filled, where it went away under us (a rename on the host). */
+#define APPLY_NOTHING 1
 int apply_cover(const struct apply *a, size_t i, struct fail *f);
 
 /* procdev.c */

@@ -83,7 +83,7 @@ static bool look(const struct keeper *k, bool *lost, int inotify)
 		struct fail f = { 0 };
 		int r;
 
-		if (!kept(op))
+		if (!kept(op) || !k->apply->covered[i]) /* what was absent is cs-guard's */
 			continue;
 		for (unsigned n = 0; n < SPIN; n++) {
 			r = covered(k, op);

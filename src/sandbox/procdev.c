@@ -31,7 +31,7 @@ static int put(int fd, unsigned attrs, int dir, const char *name, const char *ds
 		r = mount_set(mine, attrs, false);
 	if (r >= 0)
 		r = mount_attach(mine, dir, name);
-	return r < 0 && r != -ENOENT ? fail_set(f, -r, "cannot protect '%s/%s' inside", dst, name) : 0;
+	return r < 0 ? fail_set(f, -r, "cannot protect '%s/%s' inside", dst, name) : 0;
 }
 
 static int restrict_proc(const struct apply *a, int proc, const char *dst, struct fail *f)
