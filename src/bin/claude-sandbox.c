@@ -1,6 +1,5 @@
 /* The client, which forks into the supervisor of each sandbox it starts. */
 #include <fcntl.h>
-#include <locale.h>
 
 #include "cli/cmd.h"
 
@@ -17,7 +16,5 @@ int main(int argc, char **argv)
 {
 	if (open_standard() < 0)
 		return EXIT_SANDBOX;
-	/* characters only: numbers are read and written the same everywhere */
-	(void)setlocale(LC_CTYPE, "");
 	return cmd_main(argc, argv);
 }

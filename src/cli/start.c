@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/where.h"
 #include "cli/ctl.h"
+#include "cli/verbose.h"
 #include "engine/agent-own.h"
 #include "engine/compose.h"
 #include "engine/credentials.h"
@@ -209,7 +210,10 @@ static int compose(struct start *s, struct fail *f)
 		(void)fprintf(stderr, "claude-sandbox: left by a killed sandbox: %s\n", *l);
 	for (char **l = lines; l && *l && !s->o->quiet; l++)
 		(void)fprintf(stderr, "claude-sandbox: left by a killed sandbox: %s\n", *l);
-	return compose_plan(s->o->config, s->survey, &rq, &s->plan, &s->watch, f);
+	r = compose_plan(s->o->config, s->survey, &rq, &s->plan, &s->watch, f);
+	if (r == 0 && s->o->verbose)
+		verbose_start(s->o, s->survey, s->plan, s->home_dir);
+	return r;
 }
 
 static struct supervisor_spec spec_of(const struct start *s, bool lasting)

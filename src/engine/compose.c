@@ -303,8 +303,8 @@ static int add_extras(struct compose *c, struct items *l)
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		char *const *list = config_list(c->config, lists[i].id);
 
-		for (; list && *list; list++) {
-			_cleanup_free_ char *real = NULL, *named = path_normalize(*list);
+		for (size_t k = 0; list && list[k]; k++) {
+			_cleanup_free_ char *real = NULL, *named = path_normalize(list[k]);
 			int r = named ? survey_mount(named, c->survey->home, config_bool(c->config, OPT_I_KNOW), lists[i].name, &real,
 						     c->fail) : -ENOMEM;
 
@@ -312,6 +312,8 @@ static int add_extras(struct compose *c, struct items *l)
 				continue;
 			if (r == 0)
 				r = item_add(c, l, lists[i].rank, lists[i].flags, real, named, lists[i].name);
+			if (r < 0 && c->fail && !c->fail->hint[0])
+				fail_hint(c->fail, "it is asked for at %s", config_entry_where(c->config, lists[i].id, k));
 			if (r < 0)
 				return r;
 		}

@@ -3,6 +3,7 @@
 #include "report/table.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -182,6 +183,8 @@ int table_print(const struct table *t, FILE *out)
 
 	if (t->error || !widths)
 		return -ENOMEM;
+	/* here and not in main(): it costs more than the rest of a start, and only tables measure text */
+	(void)setlocale(LC_CTYPE, "");
 	for (size_t i = 0; i < (t->rows + 1) * t->columns; i++)
 		widths[i % t->columns] = MAX(widths[i % t->columns], report_columns(t->cells[i]));
 	if (limit)

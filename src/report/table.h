@@ -27,7 +27,7 @@ int table_print(const struct table *t, FILE *out);
 
 bool report_color(int fd);     /* a terminal, TERM not dumb, NO_COLOR unset or empty (no-color.org) */
 unsigned report_width(int fd); /* columns of the terminal; 0: not one, no limit */
-size_t report_columns(const char *s); /* columns that UTF-8 text takes: wcwidth(3) where the locale knows it */
+size_t report_columns(const char *s); /* columns that UTF-8 text takes: wcwidth(3) where the locale (table_print sets LC_CTYPE) knows it */
 
 /* Caller frees; NULL: out of memory. */
 char *report_bytes(uint64_t n);	      /* "512 B", "1.5 GiB" */

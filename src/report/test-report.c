@@ -97,13 +97,15 @@ static void test_wide(void **state _unused_)
 {
 	_cleanup_table_ struct table *t = table_new((const char *const[]){ "A", "B", NULL });
 
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+	setenv("LC_ALL", "C.UTF-8", 1);
+	if (!setlocale(LC_CTYPE, ""))
 		skip();
 	assert_int_equal(report_columns("caf\xc3\xa9"), 4);
 	assert_int_equal(report_columns("\xe6\x97\xa5\xe6\x9c\xac"), 4);
 	table_add(t, "\xe6\x97\xa5\xe6\x9c\xac", "x");
 	assert_string_equal(printed(t, 0), "A     B\n\xe6\x97\xa5\xe6\x9c\xac  x\n");
-	setlocale(LC_CTYPE, "C");
+	setenv("LC_ALL", "C", 1);
+	setlocale(LC_CTYPE, "");
 	assert_int_equal(report_columns("caf\xc3\xa9"), 4);
 }
 

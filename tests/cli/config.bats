@@ -183,3 +183,26 @@ guard = !.vscode'
 	assert_status 125
 	assert_has "$output" "did you mean 'show'?"
 }
+
+@test "a configuration that is linked into the project is guarded there; in a read-write mount it is refused" {
+	echo 'stop-grace = 5s' >settings
+	ln -s "$P/settings" "$C/config"
+	run cs run -T -- sh -c 'echo "network.mode = host" >>settings; mv settings x; rm -f settings; cat settings'
+	assert_has "$output" "stop-grace = 5s"
+	assert_eq "$(cat settings)" "stop-grace = 5s"
+	mkdir "$HOME/dot"
+	mv settings "$HOME/dot/"
+	ln -sfn "$HOME/dot/settings" "$C/config"
+	run cs run --rw "$HOME/dot" -T -- true
+	assert_status 125
+	assert_has "$output" "refused, the configuration '$HOME/dot/settings' lies there"
+}
+
+@test "--verbose tells which files were read, on standard error" {
+	echo 'stop-grace = 5s' >"$C/config"
+	run --separate-stderr cs run --verbose -T -- echo out
+	assert_status 0
+	assert_eq "$output" out
+	# shellcheck disable=SC2154 # run sets it
+	assert_has "$stderr" "$C/config"
+}
