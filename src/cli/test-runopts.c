@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "cli/args.h"
 #include "cli/runopts.h"
+#include "kernel/isolate.h"
 
 static char **words(const char *line)
 {
@@ -183,6 +184,17 @@ static void test_load(void **state _unused_)
 	assert_int_equal(path_remove_tree(AT_FDCWD, dir), 0);
 }
 
+/* The reader of the project's file is never left unlocked. */
+static void test_files(void **state _unused_)
+{
+	_cleanup_runopts_files_ struct runopts_files files = { 0 };
+	struct fail f;
+
+	assert_int_equal(runopts_files("/p", NULL, &files, &f), 0);
+	assert_ptr_equal(files.files.isolate, isolate_parser);
+	assert_string_equal(files.files.system, "/etc/claude-sandbox/config");
+}
+
 static void test_words(void **state _unused_)
 {
 	_cleanup_strv_ char **v = words("ls one two"), **w = words("ls -- -x"), **x = words("ls -x");
@@ -202,7 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms), cmocka_unit_test(test_end), cmocka_unit_test(test_pass_on), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_table), cmocka_unit_test(test_load), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_table), cmocka_unit_test(test_load), cmocka_unit_test(test_files), cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
