@@ -77,8 +77,27 @@ static bool free_to_create(const char *name)
 	return false;
 }
 
+/* husky's directory while no core.hooksPath leads into it: each file of it is guarded, but `npm install` can make its
+ * own `_` there. (Where one does, the survey guards the directory whole, with a private `_`.) */
+static int add_husky(struct build *b, const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned n = 0;
+	int r = strv_add(&b->pins, dir);
+
+	for (struct dirent *e; d && r == 0 && n < 64 && (e = readdir(d));) {
+		if (e->d_type != DT_REG || strcmp(e->d_name, ".gitignore") == 0)
+			continue;
+		r = strv_take(&b->guards, path_join(dir, e->d_name));
+		n++;
+	}
+	if (d)
+		closedir(d);
+	return r;
+}
+
 /* The list of the configuration. */
-static int add_list(struct build *b, const char *project, char *const *list, struct fail *f)
+static int add_list(struct build *b, const char *project, char *const *list, const struct guard_git *g, struct fail *f)
 {
 	for (; list && *list; list++) {
 		_cleanup_buf_ struct buf out = BUF_INIT(FINDER_OUT_MAX);
@@ -98,6 +117,11 @@ static int add_list(struct build *b, const char *project, char *const *list, str
 		}
 		if (free_to_create(*list) && lstat(path, &st) < 0)
 			continue;
+		if (strcmp(*list, ".husky") == 0 && S_ISDIR(st.st_mode) && !(g && strv_contains(g->guards, path))) {
+			if (add_husky(b, path) < 0)
+				return -ENOMEM;
+			continue;
+		}
 		finder_path(&finder, path, SAY_GUARD);
 		if (out.error || take_records(b, &out) < 0)
 			return -ENOMEM;
@@ -239,7 +263,7 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 {
 	_cleanup_(build_free) struct build b = { .plan = p, .private_dir = private_dir };
 	struct timespec now;
-	int r = add_list(&b, project, list, f);
+	int r = add_list(&b, project, list, g, f);
 
 	/* the clock that files are stamped with: what is younger was made by the sandbox */
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);

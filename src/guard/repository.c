@@ -17,6 +17,7 @@
 
 #define INCLUDES_MAX 8
 #define MODULES_DEPTH 8
+#define WORKTREES_MAX 16
 #define WALK_DEPTH 6
 #define WALK_ENTRIES 20000
 
@@ -290,12 +291,28 @@ static void modules(struct finder *f, const char *dir, unsigned depth)
 		closedir(d);
 }
 
-/* .git/worktrees/NAME: another worktree's state is not this sandbox's to write, except where that worktree lies in the
- * project itself; of those, and of our own, only what points elsewhere is watched (cs-guard) or guarded. */
+/* Another worktree of the same repository, outside the project: its files are not here, so `git worktree prune` takes
+ * it for gone. What it cannot live without is guarded; its reflogs must stay writable, or gc fails. */
+static void other_worktree(struct finder *f, const char *path, bool whole)
+{
+	static const char *const names[] = { "HEAD", "commondir", "gitdir", "index", "config.worktree" };
+
+	if (whole) {
+		finder_path(f, path, SAY_GUARD);
+		return;
+	}
+	finder_path(f, path, SAY_PIN);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		guard_below(f, path, names[i], SAY_GUARD);
+}
+
+/* .git/worktrees/NAME. Our own, and those that lie in the project, are ours to write: there only what points elsewhere
+ * is guarded, or watched (cs-guard). */
 static void worktrees(struct finder *f, const char *common)
 {
 	_cleanup_free_ char *dir = path_join(common, "worktrees");
 	DIR *d = dir ? opendir(dir) : NULL;
+	unsigned others = 0;
 
 	if (d)
 		finder_path(f, dir, SAY_PIN);
@@ -316,7 +333,7 @@ static void worktrees(struct finder *f, const char *common)
 		if (back && fd_read_file(AT_FDCWD, back, PATH_MAX, &text, NULL) == 0 && text[0] == '/' &&
 		    path_is_under(text, f->project))
 			continue;
-		finder_path(f, path, SAY_GUARD);
+		other_worktree(f, path, ++others > WORKTREES_MAX);
 	}
 	if (d)
 		closedir(d);

@@ -11,6 +11,11 @@ all_done() {
 }
 settled() { wait_for 20 all_done; }
 
+teardown() {
+	settled || true
+	cs_teardown
+}
+
 # attack SCRIPT [ARG...]: runs it in a throw-away sandbox, whatever its status, and waits for the watcher. $CANARY is the
 # command that must never run on the host.
 attack() {
