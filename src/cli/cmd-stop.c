@@ -72,10 +72,11 @@ static int await(const struct stopping *s, uint64_t grace, struct fail *f)
 	}
 	if (r == -EAGAIN)
 		return fail_set(f, ETIMEDOUT, "the sandbox '%s' does not stop", s->name);
+	(void)name_await_end(s->name, BEYOND_MS);
 	return 0;
 }
 
-static int stop_names(char *const *names, const uint64_t *grace, struct fail *f)
+static int stop_names(char *const *names, bool all, const uint64_t *grace, struct fail *f)
 {
 	size_t n = strv_len(names);
 	_cleanup_free_ struct stopping *v = calloc(n + 1, sizeof(*v));
@@ -87,7 +88,10 @@ static int stop_names(char *const *names, const uint64_t *grace, struct fail *f)
 
 		v[i] = (struct stopping){ .name = names[i], .fd = -1 };
 		k = order(names[i], grace, &v[i].fd, &why);
-		if (k < 0 && !(k == -ESRCH && n > 1) && r == 0) {
+		/* One that is ending by itself takes no orders: its end is waited for all the same. */
+		if (k == -ESRCH && name_await_end(names[i], BEYOND_MS) == 0)
+			continue;
+		if (k < 0 && !(k == -ESRCH && all) && r == 0) {
 			r = k;
 			*f = why;
 		}
@@ -147,7 +151,7 @@ static int cmd_stop_run(int argc, char **argv)
 	else if (r == 0 && !q.names)
 		r = add_own(&q, &f);
 	if (r == 0)
-		r = stop_names(q.names, q.have_grace ? &q.grace : NULL, &f);
+		r = stop_names(q.names, q.all, q.have_grace ? &q.grace : NULL, &f);
 	strv_free(q.names);
 	if (r == 0)
 		return 0;
@@ -183,7 +187,7 @@ static int cmd_rm_run(int argc, char **argv)
 	else if (r == 0 && !q.names)
 		r = add_own(&q, &f);
 	if (r == 0)
-		r = q.force ? stop_names(q.names, q.have_grace ? &q.grace : NULL, &f) : refuse_running(q.names, &f);
+		r = q.force ? stop_names(q.names, q.all, q.have_grace ? &q.grace : NULL, &f) : refuse_running(q.names, &f);
 	strv_free(q.names);
 	if (r == 0)
 		return 0;

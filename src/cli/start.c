@@ -136,21 +136,25 @@ static int working_directory(struct start *s, struct fail *f)
 
 static int places(struct start *s, struct fail *f)
 {
-	_cleanup_free_ char *state = NULL;
+	_cleanup_free_ char *state = NULL, *runtime = NULL;
 	const char *receipt = config_str(s->o->config, OPT_RECEIPT);
 	char cwd[PATH_MAX];
 	int r = path_xdg(PATH_STATE, &state);
 
+	if (r == 0)
+		r = path_xdg(PATH_RUNTIME, &runtime);
 	if (r < 0)
 		return fail_set(f, -r, "cannot tell the state directory");
-	if (asprintf(&s->git_private, "%s/git/%s", state, s->claim->name) < 0 ||
+	/* A name is unique within a runtime directory; logins without one have another. */
+	if (asprintf(&s->git_private, "%s/git/%s.%04x", state, s->claim->name,
+		     (unsigned)str_hash(runtime, strlen(runtime)) & 0xffff) < 0 ||
 	    asprintf(&s->quarantine, "%s/quarantine/%s", state, s->base) < 0)
 		return -ENOMEM;
 	r = path_mkdir_p(state, 0700);
 	if (r < 0)
 		return fail_set(f, -r, "cannot make the state directory '%s'", state);
 	r = where_helper("cs-guard", &s->guard_helper);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0)
 		return fail_set(f, -r, "helper, 'cs-guard'");
 	if (receipt) {
 		s->receipt = getcwd(cwd, sizeof(cwd)) ? path_join(cwd, receipt) : NULL;

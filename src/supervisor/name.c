@@ -403,3 +403,22 @@ int name_connect(const char *name, int *ret_socket, struct fail *f)
 	*ret_socket = TAKE_FD(s);
 	return 0;
 }
+
+int name_await_end(const char *name, unsigned timeout_ms)
+{
+	_cleanup_close_ int root = name_is_valid(name) ? runtime_open(false, NULL) : -ENOENT;
+
+	for (unsigned waited = 0; root >= 0; waited += 10) {
+		_cleanup_close_ int dir = -1, lock = -1;
+		int r = lock_dir(root, name, false, &dir, &lock);
+
+		if (r == 0)
+			remove_dir(root, dir, name);
+		if (r != 1)
+			return waited ? 0 : 1;
+		if (waited >= timeout_ms)
+			return -ETIMEDOUT;
+		(void)usleep(10000);
+	}
+	return 1;
+}

@@ -46,3 +46,7 @@ int name_list(char ***ret, struct fail *f);
 
 /* A connection to a running sandbox. -ESRCH with f filled where none of that name runs. */
 int name_connect(const char *name, int *ret_socket, struct fail *f);
+
+/* Waits, at most timeout_ms, until nobody holds the name: its supervisor has gone. 0: it was held and is not any more;
+ * positive 1: nobody held it; -ETIMEDOUT. */
+int name_await_end(const char *name, unsigned timeout_ms);

@@ -222,7 +222,7 @@ static void guard_line(struct trail *t, char *line)
 		t->guard_done = true;
 		return;
 	}
-	if (strcmp(line, "ready") == 0)
+	if (strcmp(line, "ready") == 0 || strcmp(line, "walked") == 0)
 		return;
 	if (strcmp(line, "quarantined") == 0 || strcmp(line, "refused") == 0)
 		keep(&t->quarantined, path, str_empty(detail) ? "taken away" : detail);

@@ -7,7 +7,11 @@ start() { # SCRIPT: in the background, until it says ready
 	bg "$CS" run -T -- sh -c "$1"
 	wait_for 10 ready
 }
-ended() { wait "$BG"; echo "status $?" >"$T/ended"; }
+ended() {
+	local s=0
+	wait "$BG" || s=$?
+	echo "status $s" >"$T/ended"
+}
 field() { cs inspect --json "$1" | sed -n "s/.*\"$2\": *\([0-9]*\),*/\1/p" | head -1; }
 nothing_left() { [ -z "$(ls "$XDG_RUNTIME_DIR/claude-sandbox" 2>/dev/null)" ] && [ -z "$(leftover_pids)" ]; }
 
