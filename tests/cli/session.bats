@@ -25,7 +25,7 @@ no_clients() { [ "$(clients)" = 0 ]; }
 	type_line 'stty size'
 	tmux_wait 5 '^25 90'
 	type_line 'exit 6'
-	tmux_wait 10 'host>'
+	tmux_wait 10 '^host> *$'
 	type_line 'echo status=$?; stty -a | grep -o " icanon"'
 	tmux_wait 5 'status=6'
 	tmux_wait 5 '^ icanon'
@@ -46,7 +46,7 @@ no_clients() { [ "$(clients)" = 0 ]; }
 	type_line 'echo after-$((40+3))'
 	tmux_wait 5 'after-43'
 	cs stop
-	tmux_wait 10 'host>'
+	tmux_wait 10 '^host> *$'
 }
 
 @test "the first detach key alone is passed on after a moment" {
