@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "kernel/cgroup.h"
 #include "supervisor/internal.h"
 #include "wire/control.h"
 #include "wire/inner.h"
@@ -68,10 +69,19 @@ static void on_want_map(struct supervisor *sv, const struct ipc_msg *m, int *fds
 
 static void on_ready(struct supervisor *sv, const struct ipc_msg *m, int *fds, size_t nfds)
 {
-	sv->state = SV_RUNNING;
+	/* processes are counted by RLIMIT_NPROC anyway: no group is asked for that alone */
+	bool group = sv->memory || sv->cpus_milli;
+	struct cgroup_limits limits = { .memory = sv->memory, .cpu_milli = sv->cpus_milli, .pids = group ? sv->pids : 0 };
+	struct fail f = { 0 };
+
 	sv->pid1 = (pid_t)ipc_get_u64(m, INNER_PID, 0);
 	if (nfds)
 		sv->pid1_fd = TAKE_FD(fds[0]);
+	if (cgroup_apply(&limits, sv->pid1, sv->name, &sv->cgroup, &f) < 0) {
+		sv_fail(sv, f.msg, f.hint);
+		return;
+	}
+	sv->state = SV_RUNNING;
 	for (struct session *s = sv->sessions; s; s = s->next)
 		if (s->state == SESSION_WAITING)
 			session_send(s);

@@ -87,6 +87,7 @@ struct peer {
 enum supervisor_state { SV_STARTING, SV_RUNNING, SV_STOPPING, SV_ENDED };
 
 struct trail;
+struct cgroup;
 
 struct supervisor {
 	struct ev_loop *loop;
@@ -108,6 +109,7 @@ struct supervisor {
 	int inotify;
 	int pid1_fd;
 	pid_t pid1;
+	struct cgroup *cgroup; /* where memory or processors are limited */
 	bool launcher_gone;
 	bool timed_out;
 	bool runtime_gone;

@@ -11,6 +11,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "kernel/cgroup.h"
 #include "supervisor/internal.h"
 #include "wire/control.h"
 
@@ -259,6 +261,13 @@ static void end(struct supervisor *sv)
 	ev_io_stop(sv->loop, &sv->control_io);
 	sv->claim->control = fd_close(sv->claim->control);
 	sv->engine.socket = fd_close(sv->engine.socket);
+	if (cgroup_oom_kills(sv->cgroup)) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%" PRIu64 " processes killed", cgroup_oom_kills(sv->cgroup));
+		trail_event(sv, "limit", "memory", text);
+	}
+	sv->cgroup = cgroup_release(sv->cgroup);
 	trail_settle(sv);
 	receipt = trail_receipt(sv);
 	for (struct session *s = sv->sessions; s; s = s->next)
