@@ -34,6 +34,8 @@ test|clang|clang|clang|clang|clang|fuzzers
 test|fuzzer|libclang-rt-dev|compiler-rt|compiler-rt|compiler-rt|fuzzers
 test|node|nodejs|nodejs|nodejs|nodejs|tests of git hooks that npm packages install
 test|npm|npm|npm|npm|npm|installs the coding agent that the tests run
+test|git-lfs|git-lfs|git-lfs|git-lfs|git-lfs|tests of git in everyday use
+test|pre-commit|pre-commit|pre-commit|pre-commit|pre-commit|tests of git hooks
 lint|clang-tidy|clang-tidy|clang-tools-extra|clang|clang-extra-tools|lint
 lint|cppcheck|cppcheck|cppcheck|cppcheck|cppcheck|lint
 lint|shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck|lint of the scripts

@@ -77,10 +77,11 @@ int guard_watch_start(const char *helper, const char *project, char *const *watc
 	_cleanup_free_ char *path = NULL;
 	int r = path_mkdir_p(quarantine_dir, 0700);
 
-	if (r < 0 || asprintf(&path, "%s/" RECORD "XXXXXX", quarantine_dir) < 0)
+	/* named by the caller, so that its next watcher takes over the record of one that was killed */
+	if (r < 0 || asprintf(&path, "%s/" RECORD "%d", quarantine_dir, (int)getpid()) < 0)
 		return fail_set(f, r < 0 ? -r : ENOMEM, "cannot make the quarantine, '%s'", quarantine_dir);
-	record = mkostemp(path, O_CLOEXEC);
-	if (record < 0 || flock(record, LOCK_EX) < 0)
+	record = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (record < 0 || flock(record, LOCK_EX) < 0 || ftruncate(record, 0) < 0)
 		return fail_set(f, errno, "cannot write in the quarantine, '%s'", quarantine_dir);
 	buf_printf(&b, "P%s%cQ%s%cR%s%c", project, 0, quarantine_dir, 0, path_basename(path), 0);
 	for (; watch && *watch; watch++)
