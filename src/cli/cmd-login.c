@@ -14,6 +14,7 @@
 #include "cli/args.h"
 #include "engine/credentials.h"
 #include "engine/home.h"
+#include "supervisor/name.h"
 
 enum { LOGIN_API_KEY, LOGIN_TOKEN, LOGIN_STATUS, LOGIN_REMOVE };
 
@@ -33,7 +34,7 @@ static const char *const words[] = { "claude", NULL };
 static int read_hidden(const char *prompt, char **ret, struct fail *f)
 {
 	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	_cleanup_free_ char *line = calloc(1, INPUT_MAX + 1);
+	_cleanup_free_ char *line = NULL;
 	struct termios old, hidden;
 	size_t n = 0;
 
@@ -42,6 +43,7 @@ static int read_hidden(const char *prompt, char **ret, struct fail *f)
 		fail_hint(f, "give it on standard input: claude-sandbox login --token < FILE");
 		return -ENOTTY;
 	}
+	line = calloc(1, INPUT_MAX + 1);
 	if (!line)
 		return fail_set(f, ENOMEM, "login");
 	hidden = old;
@@ -92,6 +94,7 @@ static int set_up(struct fail *f)
 			 (char *)(uintptr_t)"--project", project, (char *)(uintptr_t)"--", (char *)(uintptr_t)"claude",
 			 (char *)(uintptr_t)"setup-token", NULL };
 	const struct cmd *run = cmd_find("run");
+	_cleanup_free_ char *base = NULL;
 	struct fail ignored = { 0 };
 	int status;
 
@@ -106,8 +109,10 @@ static int set_up(struct fail *f)
 	(void)fprintf(stderr, "Running `claude setup-token` in a throw-away sandbox, with the machine's network. Copy the token that it "
 			      "prints at its end.\n");
 	status = run->run((int)ARRAY_SIZE(argv) - 1, argv);
-	(void)path_remove_tree(AT_FDCWD, project);
 	(void)home_remove(home, &ignored);
+	if (name_for_project(project, &base, &ignored) == 0)
+		(void)home_remove(base, &ignored);
+	(void)path_remove_tree(AT_FDCWD, project);
 	if (status != 0) {
 		(void)fail_set(f, 0, "login: `claude setup-token` ended with status %d: nothing was kept", status);
 		fail_hint(f, "where it printed a token all the same: claude-sandbox login --token");

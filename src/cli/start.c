@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -164,6 +165,18 @@ static int places(struct start *s, struct fail *f)
 	return 0;
 }
 
+/* With --verbose: what the user has on PATH and the sandbox has not. */
+static void tell_path(const struct start *s)
+{
+	if (!s->o->verbose)
+		return;
+	for (char **p = s->survey->path_home; p && *p; p++) {
+		_cleanup_free_ char *shown = str_printable(*p, strlen(*p));
+
+		(void)fprintf(stderr, "claude-sandbox: PATH: %s is not inside (--ro shows it)\n", shown ? shown : "?");
+	}
+}
+
 /* The agent's own copy, where one is asked for (refreshed in the background), and what `login` keeps. */
 static int agent(struct start *s, bool refresh, struct compose_request *rq, struct fail *f)
 {
@@ -203,6 +216,7 @@ static int compose(struct start *s, struct fail *f)
 		r = agent(s, true, &rq, f);
 	if (r < 0)
 		return r;
+	tell_path(s);
 	rq.home_dir = s->home_dir;
 	/* What a killed sandbox of this name left. */
 	r = guard_recover(s->guard_helper, s->quarantine, &found, f);

@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compose.h"
+#include "engine/credentials.h"
 
 #define SKEL_MAX (256U << 10)
 #define OWNERS_MAX (64U << 10)
@@ -142,11 +143,33 @@ static int seed_skeleton(int dir)
 	return r;
 }
 
+/* An API key that `login` keeps is used without a question: Claude Code knows it by its last 20 characters. */
+static struct json_object *approved_key(void)
+{
+	struct json_object *o = NULL, *list = NULL;
+	_cleanup_strv_ char **kept = NULL;
+	const char *key;
+	size_t n;
+
+	if (credentials_load(&kept, NULL) < 0 || !(key = env_get(kept, "ANTHROPIC_API_KEY")))
+		return NULL;
+	n = strlen(key);
+	o = json_object_new_object();
+	list = json_object_new_array();
+	if (o && list) {
+		json_object_array_add(list, json_object_new_string(key + (n > 20 ? n - 20 : 0)));
+		json_object_object_add(o, "approved", list);
+		json_object_object_add(o, "rejected", json_object_new_array());
+	}
+	return o;
+}
+
 /* Claude Code asks for a theme and for trust in the directory at its first start: the sandbox is the answer to the
- * second. It holds no key. */
+ * second. */
 static int seed_claude(int dir, const char *project)
 {
-	struct json_object *o = json_object_new_object(), *projects = json_object_new_object(), *p = json_object_new_object();
+	struct json_object *o = json_object_new_object(), *projects = json_object_new_object(), *p = json_object_new_object(),
+			   *key;
 	_cleanup_free_ char *printable = str_printable(project, strlen(project));
 	const char *text;
 	int r = -ENOMEM;
@@ -154,6 +177,9 @@ static int seed_claude(int dir, const char *project)
 	if (!o || !projects || !p || !printable)
 		goto out;
 	json_object_object_add(o, "hasCompletedOnboarding", json_object_new_boolean(1));
+	key = approved_key();
+	if (key)
+		json_object_object_add(o, "customApiKeyResponses", key);
 	/* a path that is not UTF-8 cannot be told in JSON: the agent asks then */
 	if (strcmp(printable, project) == 0) {
 		json_object_object_add(p, "hasTrustDialogAccepted", json_object_new_boolean(1));
@@ -304,6 +330,9 @@ int home_remove(const char *name, struct fail *f)
 		return fail_set(f, ENOMEM, "home");
 	if (access(home, F_OK) < 0) {
 		r = -errno;
+		/* a record alone: of a sandbox that had its home elsewhere */
+		if (unlink(record) == 0)
+			return 0;
 		(void)fail_set(f, -r, "home, '%s'", name);
 		fail_hint(f, "claude-sandbox home ls lists them");
 		return r;

@@ -104,18 +104,37 @@ static int show_links(struct survey *s, const char *top, const char *real, const
 	return r;
 }
 
+/* Where XDG variables move a path of the home to; inside they are unset, and it stands at its usual place. */
+static int moved(const struct survey *s, const char *below, char **ret)
+{
+	static const struct {
+		const char *usual, *variable;
+	} dirs[] = { { ".config/", "$XDG_CONFIG_HOME/" }, { ".local/share/", "$XDG_DATA_HOME/" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		char path[256];
+
+		if (!str_startswith(below, dirs[i].usual))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s%s", dirs[i].variable, below + strlen(dirs[i].usual));
+		return path_expand(path, s->home, ret);
+	}
+	*ret = path_join(s->home, below);
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int show_home(struct survey *s, const char *below, unsigned depth)
 {
-	_cleanup_free_ char *p = path_join(s->home, below), *real = NULL;
+	_cleanup_free_ char *p = path_join(s->home, below), *src = NULL, *real = NULL;
 	unsigned count = 0;
-	int r;
+	int r = moved(s, below, &src);
 
-	if (!p)
-		return -ENOMEM;
-	real = realpath(p, NULL);
+	if (r < 0 || !p)
+		return r < 0 ? r : -ENOMEM;
+	real = realpath(src, NULL);
 	if (!real)
 		return 0;
-	r = survey_show(s, p, p);
+	r = survey_show(s, src, p);
 	if (r == 0 && depth)
 		r = show_links(s, real, real, p, depth, &count);
 	return r;

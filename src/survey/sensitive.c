@@ -276,8 +276,12 @@ int survey_mount(const char *path, const char *home, bool i_know, const char *op
 		return -EINVAL;
 	}
 	real = realpath(path, NULL);
-	if (!real)
-		return fail_set(f, errno, "%s, '%s'", option, path);
+	if (!real) {
+		int r = fail_set(f, errno, "%s, '%s'", option, path);
+
+		fail_hint(f, "make it, or take it out of the configuration (claude-sandbox config show tells where it stands)");
+		return r;
+	}
 	if (strcmp(real, "/") == 0)
 		return refuse(option, path, "the whole file system", "", true, f);
 	if (home_real && path_is_under(home_real, real))

@@ -122,7 +122,7 @@ N
 	echo 3.0.2 >"$T/version"
 	: >"$T/slow"
 	bg "$CS" agent update
-	wait_for 10 test -n "$(find "$a" -name '.new-*')" || wait_for 10 sh -c "ls -A $a | grep -q '^.new-'"
+	wait_for 10 sh -c "ls -A $a | grep -q '^[.]new-'"
 	run -125 cs agent update --background
 	kill -KILL "$BG"
 	[ "$(readlink "$a/current")" = 3.0.0 ]
@@ -218,7 +218,7 @@ A
 	tmux_keys Enter
 	wait_for 20 test -f "$(S)/credentials/claude"
 	assert_eq "$(cat "$(S)/credentials/claude")" "CLAUDE_CODE_OAUTH_TOKEN=$token"
-	assert_eq "$(find "$HOME/.local/share/claude-sandbox/homes" -maxdepth 1 -name 'login-*')" ""
+	wait_for 5 sh -c "! ls $HOME/.local/share/claude-sandbox/homes | grep -q login"
 	assert_eq "$(find /tmp -maxdepth 1 -name 'claude-sandbox-login-*' -user "$(id -u)")" ""
 }
 

@@ -85,7 +85,7 @@ P
 	run cs home import "$T/evil.tar.gz" --name evil
 	[ ! -e "$T/escaped" ] && [ ! -e "$T/absolute" ] && [ ! -e "$T/through" ]
 	[ ! -e "$(D)/../escaped" ] && [ ! -e "$(D)/escaped" ]
-	[ -z "$(find "$(D)" -perm /6000 -o -type c | grep .)" ]
+	assert_eq "$(find "$(D)" -perm /6000 -o -type c)" ""
 	# not half-made either
 	[ -z "$(find "$(D)" -maxdepth 1 -name '*.new-*')" ]
 	printf 'no archive' >"$T/bad.tar.gz"
@@ -104,7 +104,7 @@ P
 	run -0 cs home rm --yes project
 	[ ! -e "$(D)/project" ]
 	run -0 cs home ls --json
-	assert_eq "$output" "[]"
+	assert_eq "${output//[[:space:]]/}" "[]"
 	run -125 cs home rm --yes project
 }
 
