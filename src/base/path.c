@@ -42,14 +42,22 @@ const char *path_basename(const char *p)
 
 char *path_join(const char *a, const char *b)
 {
+	size_t n, k;
 	char *p;
 
 	if (path_is_absolute(b) || str_empty(a))
 		return strdup(b);
 	if (str_empty(b))
 		return strdup(a);
-	if (asprintf(&p, "%s%s%s", a, str_endswith(a, "/") ? "" : "/", b) < 0)
+	n = strlen(a);
+	k = strlen(b);
+	p = malloc(n + k + 2);
+	if (!p)
 		return NULL;
+	memcpy(p, a, n);
+	if (a[n - 1] != '/')
+		p[n++] = '/';
+	memcpy(p + n, b, k + 1);
 	return p;
 }
 

@@ -169,30 +169,44 @@ static bool holds(const char *pattern, const char *path)
 	return !strchr(pattern, '*') && path_is_under(pattern, path) && access(pattern, F_OK) == 0;
 }
 
-/* Our own directories, wherever XDG variables put them. */
+/* Our own directories, wherever XDG variables put them: found once, since a start judges dozens of paths. */
 static bool is_ours(const char *path)
 {
-	for (enum path_xdg kind = PATH_CONFIG; kind <= PATH_RUNTIME; kind++) {
-		_cleanup_free_ char *dir = NULL, *real = NULL;
+	static char *dirs[PATH_RUNTIME + 1];
+	static bool known;
 
-		if (path_xdg(kind, &dir) == 0 && (real = realpath(dir, NULL)) &&
-		    (path_is_under(path, real) || path_is_under(real, path)))
-			return true;
+	for (enum path_xdg kind = PATH_CONFIG; kind <= PATH_RUNTIME && !known; kind++) {
+		_cleanup_free_ char *dir = NULL;
+
+		if (path_xdg(kind, &dir) == 0)
+			dirs[kind] = realpath(dir, NULL);
 	}
+	known = true;
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (dirs[i] && (path_is_under(path, dirs[i]) || path_is_under(dirs[i], path)))
+			return true;
 	return false;
 }
 
 enum survey_danger survey_judge(const char *path, const char *home, const char **ret_what, const char **ret_why)
 {
+	size_t home_len = strlen(home);
+	char buf[PATH_MAX];
+
+	if (home_len >= sizeof(buf))
+		return SURVEY_NEVER;
+	memcpy(buf, home, home_len);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct sensitive *s = &table[i];
 		bool at_home = s->path[0] == '~';
-		char buf[PATH_MAX];
 		const char *pattern = s->path;
 
 		if (at_home) {
-			if (snprintf(buf, sizeof(buf), "%s%s", home, s->path + 1) >= (int)sizeof(buf))
+			size_t n = strlen(s->path);
+
+			if (home_len + n > sizeof(buf))
 				return SURVEY_NEVER;
+			memcpy(buf + home_len, s->path + 1, n);
 			pattern = buf;
 		}
 		/* a home below one of the system's directories (/var/lib/ci) is a home all the same */
