@@ -76,6 +76,9 @@ static int map_source(int fd, int userns, const struct plan_op *op, struct fail 
 	if (r == -EINVAL)
 		fail_hint(f, "its file system, or one mounted below it, has no idmapped mounts: run claude-sandbox as an "
 			     "ordinary user, or keep the path on ext4, xfs, btrfs or tmpfs");
+	else if (r == -EPERM)
+		fail_hint(f, "root inside a container's user namespace has no power over the file system: run claude-sandbox as an "
+			     "ordinary user");
 	return r;
 }
 

@@ -222,8 +222,7 @@ static void send_spawn(struct drive *d)
 		ipc_put_u64(&b, INNER_TTY, 1);
 	if (!opt.stay)
 		ipc_put_u64(&b, INNER_SOLE, 1);
-	if (fd_sendmsg(d->e.socket, b.data, b.len, fds, opt.tty ? 1 : 4) < 0)
-		die("spawn");
+	(void)fd_sendmsg(d->e.socket, b.data, b.len, fds, opt.tty ? 1 : 4); /* it may have failed already, and says why */
 	fd_close(fds[0]);
 }
 

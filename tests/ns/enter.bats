@@ -408,3 +408,69 @@ box() { d --project "$P" --home "$H" --cwd "$P" "$@"; }
 	assert_has "$(cat "$T/bg.1.out")" again
 	assert_eq "$(cat "$P/README")" again
 }
+
+# --- what a machine or a user may make different ---
+
+@test "user namespaces forbidden: the start fails, and the hint names the sysctl" {
+	run as_user unshare -U --map-current-user --keep-caps \
+		sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"' sh "$DRIVE" -- true
+	assert_status 125
+	assert_has "$output" "cannot make a user namespace: No space left on device"
+	assert_has "$output" "user.max_user_namespaces"
+}
+
+@test "relax userns: sandboxes within the sandbox work, and only then" {
+	need bwrap
+	run box -- bwrap --ro-bind / / --unshare-all id -u
+	[ "$status" != 0 ]
+	run box --relax 1 -- bwrap --ro-bind / / --dev /dev --unshare-all sh -c 'id -u; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null && echo wrote'
+	assert_eq "$output" "$(box --relax 1 -- id -u)"
+}
+
+@test "relax io_uring and perf lift just these" {
+	need perl
+	run box --relax 1 -- perl -e 'syscall(425, 1, 0); print $! + 0'
+	assert_eq "$output" 38
+	run box --relax 2 -- perl -e 'syscall(425, 1, 0); print $! + 0'
+	[ "$output" != 38 ]
+}
+
+@test "mounts within the project come along, as restricted as they are outside" {
+	[ "$CS_AS" = root ] || skip "needs to mount"
+	mkdir "$P/ro" "$P/rw"
+	run unshare -m bash -c 'mount -t tmpfs -o ro none "$1/ro"; mount -t tmpfs -o mode=777 none "$1/rw"; shift; "$@"' bash "$P" \
+		"$DRIVE" --project "$P" --cwd "$P" -- sh -c 'touch ro/x; touch rw/x; stat -c %u rw/x; grep -c " $PWD/r[ow] .*nosuid,nodev" /proc/self/mountinfo'
+	assert_has "$output" "ro/x': Read-only file system"
+	assert_eq "$(tail -2 <<<"$output" | tr '\n' ' ')" "1000 2 "
+	chmod 755 "$T" "$HOME"
+	run unshare -m bash -c 'mount -t tmpfs -o mode=777 none "$1/rw"; shift; "$@"' bash "$P" \
+		setpriv --reuid="$CS_TEST_UID" --regid="$CS_TEST_UID" --clear-groups \
+		"$DRIVE" --project "$P" --cwd "$P" -- sh -c 'touch rw/x && stat -c %u rw/x'
+	assert_eq "$output" "$CS_TEST_UID"
+}
+
+@test "root as caller: a file system without idmapped mounts is refused" {
+	[ "$CS_AS" = root ] || skip "about root"
+	mkdir "$T/o"
+	run unshare -m bash -c 'mount -t tmpfs none "$1" && mkdir "$1"/{l,u,w,m} && mount -t overlay \
+		-o "lowerdir=$1/l,upperdir=$1/u,workdir=$1/w" none "$1/m" && "$2" --project "$1/m" -- true' bash "$T/o" "$DRIVE"
+	assert_status 125
+	assert_has "$output" "cannot map file ownership"
+	assert_has "$output" "hint: "
+}
+
+@test "a part of the program that is missing: an error, no sandbox" {
+	run unshare -Urm bash -c 'mount --bind /dev/null "$1/cs-enter" && "$2" -- true' bash "$CS_BUILD" "$DRIVE"
+	assert_status 125
+	assert_has "$output" cs-enter
+}
+
+@test "thirty at once: all answer, nothing is left" {
+	pids=
+	for i in {1..30}; do
+		d --home "$H" -- sh -c 'echo $$' >"$T/out.$i" 2>&1 3>&- &
+		pids="$pids $!"
+	done
+	for p in $pids; do wait "$p"; done
+	assert_eq "$(cat "$T"/out.* | sort | uniq -c | tr -s ' ')" " 30 2"
+}
