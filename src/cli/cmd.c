@@ -59,8 +59,9 @@ static int unknown(int argc, char **argv)
 	struct fail f;
 	size_t n = 0;
 
-	for (; n < ARRAY_SIZE(names) && cmd_table[n]; n++)
-		names[n] = cmd_table[n]->name;
+	for (size_t i = 0; cmd_table[i]; i++)
+		if (n < ARRAY_SIZE(names))
+			names[n++] = cmd_table[i]->name;
 	near = str_nearest(argv[1], names, n);
 	for (int i = 1; i < argc; i++) {
 		_cleanup_free_ char *word = str_shell_quote(argv[i]);

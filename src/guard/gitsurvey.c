@@ -140,7 +140,7 @@ static _Noreturn void child(const char *project, const struct guard_git *g, cons
 		_exit(1);
 	if (guard_lock(readable, NULL, false) < 0)
 		_exit(2);
-	for (char **p = globals; *p; p++) {
+	for (char **p = globals; p && *p; p++) {
 		bool bad;
 		struct gitconf *c = finder_read_config(*p, &bad);
 

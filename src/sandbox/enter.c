@@ -255,7 +255,7 @@ int enter_main(int plan_fd, int sock)
 	r = read_plan(plan_fd, &p, &f);
 	fd_close(plan_fd);
 	if (r == 0)
-		r = check_plan(p, &f);
+		r = p ? check_plan(p, &f) : -EINVAL;
 	if (r == 0)
 		r = launch(p, sock, &k, &f);
 	if (r < 0)

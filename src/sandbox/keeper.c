@@ -78,7 +78,7 @@ static bool look(const struct keeper *k, bool *lost, int inotify)
 	const struct plan *p = k->apply->plan;
 	bool all = true;
 
-	for (size_t i = 0; i < p->nops; i++) {
+	for (size_t i = 0; lost && i < p->nops; i++) {
 		const struct plan_op *op = &p->ops[i];
 		struct fail f = { 0 };
 		int r;

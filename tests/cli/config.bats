@@ -111,7 +111,7 @@ pids = 9
 memory = 2G
 END
 	cs config set --unset network.mode
-	! grep -q '^mode' "$C/config"
+	run ! grep -q '^mode' "$C/config"
 	assert_eq "$(ls -A "$C")" config
 }
 
