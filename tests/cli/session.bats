@@ -139,33 +139,34 @@ no_clients() { [ "$(clients)" = 0 ]; }
 	cs stop
 }
 
+clients_are() { [ "$(clients)" = "$1" ]; }
+second_terminal() { # CMD...: in another window; its pid in $STUCK
+	tmux_ new-window -d -t t: -n second "exec $*"
+	wait_for 5 clients_are "$want"
+	STUCK=$(tmux_ list-panes -t t:second -F '#{pane_pid}')
+}
+
 @test "two terminals show one session; a stuck one holds up neither the other nor the sandbox" {
 	cs run -d -- bash --norc
 	tmux_start "$CS" attach
 	tmux_wait 5 'detach'
-	bg script -qec "'$CS' attach" /dev/null
-	wait_for 5 bash -c '[ "$("$CS" inspect --json project | sed -n "s/^ *\"clients\": *\([0-9]*\).*/\1/p" | head -1)" = 2 ]'
-	stuck=$(pgrep -n -f "^$CS attach")
-	kill -STOP "$stuck"
-	type_line 'seq 1 300000; echo end-$((1+1))'
+	want=2 second_terminal "'$CS' attach"
+	kill -STOP "$STUCK"
+	tmux_type 'seq 1 300000; echo end-$((1+1))'
+	tmux_keys Enter
 	tmux_wait 20 'end-2'
-	kill -CONT "$stuck"
+	kill -CONT "$STUCK"
 	cs stop
-	bg_kill
 }
 
 @test "a lone stuck client does not stop the sandbox" {
-	cs run -d -- bash --norc
-	bg script -qec "'$CS' attach" /dev/null
-	wait_for 5 bash -c '[ -n "$(pgrep -n -f "^$CS attach")" ]'
-	sleep 0.3
-	stuck=$(pgrep -n -f "^$CS attach")
-	kill -STOP "$stuck"
-	tmux_start "$CS" exec -t -- sh -c 'seq 1 400000 >/proc/1/fd/none 2>/dev/null; echo done-$((1+1)); sleep 5'
-	tmux_wait 10 'done-2'
-	kill -CONT "$stuck"
+	cs run -d -- sh -c 'sleep 1.5; seq 1 400000; touch done; exec sleep 300'
+	tmux_start sleep 300
+	want=1 second_terminal "'$CS' attach"
+	kill -STOP "$STUCK"
+	wait_for 15 test -e done
+	kill -CONT "$STUCK"
 	cs stop
-	bg_kill
 }
 
 @test "attach replays the last MiB, not more" {
