@@ -406,6 +406,25 @@ static void look_at_event(struct sentry *s, const struct inotify_event *e)
 	}
 }
 
+/* Of many events those first whose name is an absent one's: a flood of others must not hold them up. */
+static void look_for_absent(struct sentry *s, const char *bytes, size_t n)
+{
+	for (const char *p = bytes; p < bytes + n;) {
+		const struct inotify_event *e = (const struct inotify_event *)(const void *)p;
+
+		p += sizeof(*e) + e->len;
+		if (!e->len)
+			continue;
+		for (char **a = s->absent; a && *a; a++) {
+			const struct node *d = strcmp(path_basename(*a), e->name) == 0 ? find_node(s, e->wd) : NULL;
+			_cleanup_free_ char *dir = d ? strdup(d->path) : NULL;
+
+			if (dir)
+				look_at(s, d->root, dir, e->name);
+		}
+	}
+}
+
 /* Reads what there is; false: nothing. */
 static bool drain(struct sentry *s)
 {
@@ -414,6 +433,8 @@ static bool drain(struct sentry *s)
 
 	if (n <= 0)
 		return false;
+	if (n > 4096)
+		look_for_absent(s, bytes, (size_t)n);
 	for (char *p = bytes; p < bytes + n;) {
 		const struct inotify_event *e = (const struct inotify_event *)(void *)p;
 
