@@ -158,6 +158,8 @@ int path_mkdir_p(const char *p, mode_t mode)
 
 	if (!copy)
 		return -ENOMEM;
+	if (stat(p, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
 	for (char *s = copy + 1; *copy; s++) {
 		char c = *s;
 

@@ -22,24 +22,40 @@ const char *compose_user(const struct compose *c)
 }
 
 /* A link whose target will be there as well stays a link; another is taken for what it leads to. */
-static int add_chosen(struct compose *c, const char *path)
+static int add_link(struct compose *c, const char *path, char **ret_real)
 {
-	_cleanup_free_ char *real = realpath(path, NULL), *text = NULL;
 	char link[PATH_MAX];
 	ssize_t n = readlink(path, link, sizeof(link) - 1);
+
+	*ret_real = realpath(path, NULL);
+	if (n <= 0 || !*ret_real || !survey_is_system(*ret_real))
+		return 0;
+	link[n] = 0;
+	return compose_add(c, PLAN_SYMLINK, 0, link, path, "of /etc") < 0 ? -ENOMEM : 1;
+}
+
+static int add_chosen(struct compose *c, const char *path)
+{
+	_cleanup_free_ char *real = NULL, *text = NULL;
+	const char *src = path;
 	struct stat st;
 	size_t len = 0;
 
-	if (!real || stat(real, &st) < 0)
+	if (lstat(path, &st) < 0)
 		return 0;
-	if (n > 0 && survey_is_system(real)) {
-		link[n] = 0;
-		return compose_add(c, PLAN_SYMLINK, 0, link, path, "of /etc");
+	if (S_ISLNK(st.st_mode)) {
+		int r = add_link(c, path, &real);
+
+		if (r)
+			return r < 0 ? r : 0;
+		if (!real || stat(real, &st) < 0)
+			return 0;
+		src = real;
 	}
 	if (S_ISDIR(st.st_mode))
-		return compose_add(c, PLAN_BIND, PLAN_OPTIONAL, real, path, "of /etc");
-	if (fd_read_file(AT_FDCWD, real, COPY_MAX, &text, &len) < 0)
-		return compose_add(c, PLAN_BIND, PLAN_OPTIONAL, real, path, "of /etc");
+		return compose_add(c, PLAN_BIND, PLAN_OPTIONAL, src, path, "of /etc");
+	if (fd_read_file(AT_FDCWD, src, COPY_MAX, &text, &len) < 0)
+		return compose_add(c, PLAN_BIND, PLAN_OPTIONAL, src, path, "of /etc");
 	return plan_add_file(c->plan, path, (st.st_mode & 0111) ? 0755 : 0644, text, len, "of /etc") ? 0 : -ENOMEM;
 }
 

@@ -53,7 +53,7 @@ int credentials_load(char ***ret, struct fail *f)
 		r = strv_split(text, "\n", &lines);
 	if (r < 0)
 		return fail_set(f, -r, "credentials, '%s'", file);
-	if (strv_len(lines) != 1 || !(str_startswith(lines[0], TOKEN "=") || str_startswith(lines[0], API_KEY "="))) {
+	if (!lines || strv_len(lines) != 1 || !(str_startswith(lines[0], TOKEN "=") || str_startswith(lines[0], API_KEY "="))) {
 		(void)fail_set(f, 0, "credentials, '%s': not what `claude-sandbox login` wrote", file);
 		fail_hint(f, "claude-sandbox login");
 		return -EBADMSG;
