@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -135,6 +136,18 @@ int fd_write_file(int at, const char *path, const void *data, size_t len, mode_t
 int fd_put_file(int at, const char *path, const void *data, size_t len, mode_t mode)
 {
 	return replace(at, path, data, len, mode, false);
+}
+
+int fd_lock_dir(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return TAKE_FD(fd);
 }
 
 static int set_flag(int fd, int get, int set, int flag, bool on)

@@ -29,6 +29,10 @@ int fd_write_file(int at, const char *path, const void *data, size_t len, mode_t
 /* The same without fsync: for what can be made again. A start must not wait for the disk. */
 int fd_put_file(int at, const char *path, const void *data, size_t len, mode_t mode);
 
+/* Locks a directory against others who do so (flock(2), exclusive, waits): for read-change-write of a file in it.
+ * Returns a descriptor whose closing unlocks, or negative errno. */
+int fd_lock_dir(const char *path);
+
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
 

@@ -14,7 +14,13 @@ static int open_standard(void)
 
 int main(int argc, char **argv)
 {
+	int r;
+
 	if (open_standard() < 0)
 		return EXIT_SANDBOX;
-	return cmd_main(argc, argv);
+	r = cmd_main(argc, argv);
+	if (fflush(stdout) == 0 || r)
+		return r;
+	perror("claude-sandbox: standard output");
+	return EXIT_SANDBOX;
 }

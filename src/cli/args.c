@@ -15,7 +15,7 @@ static int unknown(const struct args *a, const char *word, struct fail *f)
 		names[n] = a->options[n].name;
 	near = name && str_startswith(name, "--") ? str_nearest(name + 2, names, n) : NULL;
 	fail_set(f, 0, "%s, '%s': unknown option", a->argv[0], name ? name : word);
-	if (near)
+	if (near && strcmp(name, "--help"))
 		fail_hint(f, "did you mean --%s?", near);
 	else if (strcmp(a->argv[0], "claude-sandbox") == 0)
 		fail_hint(f, "claude-sandbox help lists what there is");

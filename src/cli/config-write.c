@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,12 +61,20 @@ static int check_text(const char *file, const char *text, size_t n, struct fail 
 
 static int replace(const char *path, const char *text, size_t n, mode_t mode, struct fail *f)
 {
-	_cleanup_free_ char *dir = path_dirname(path);
+	int r = fd_write_file(AT_FDCWD, path, text, n, mode);
+
+	return r < 0 ? fail_set(f, -r, "config, '%s'", path) : 0;
+}
+
+/* Makes the file's directory and locks it; a descriptor. */
+static int lock_for(const char *file, struct fail *f)
+{
+	_cleanup_free_ char *dir = path_dirname(file);
 	int r = dir ? path_mkdir_p(dir, 0700) : -ENOMEM;
 
 	if (r == 0)
-		r = fd_write_file(AT_FDCWD, path, text, n, mode);
-	return r < 0 ? fail_set(f, -r, "config, '%s'", path) : 0;
+		r = fd_lock_dir(dir);
+	return r < 0 ? fail_set(f, -r, "config, '%s'", file) : r;
 }
 
 static bool is_project(const char *section_path, void *user)
@@ -100,6 +109,7 @@ int config_write_set(const struct config_write *w, struct fail *f)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL, *section = w->in_section ? section_name(w->project) : NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT(CONFIG_FILE_MAX);
+	_cleanup_close_ int lock = -1;
 	struct config_write copy = *w;
 	const struct config_edit e = {
 		.name = w->name, .values = w->values, .add = w->add, .project = section, .is_same = is_project, .user = &copy,
@@ -114,6 +124,8 @@ int config_write_set(const struct config_write *w, struct fail *f)
 		return fail_set(f, 0, "config, '%s': a path with a line break cannot be written in the file", w->project);
 	r = check_values(w, f);
 	if (r == 0)
+		r = lock = lock_for(w->file, f);
+	if (r >= 0)
 		r = read_current(w->file, &path, &text, &n, &mode, f);
 	if (r == 0)
 		r = config_ini_edit(path, text, n, &e, &out, f);
@@ -127,28 +139,36 @@ int config_write_set(const struct config_write *w, struct fail *f)
 /* Runs the editor on the terminal; its exit status, or negative errno. */
 static int run_editor(const char *file)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	const char *editor = getenv("VISUAL");
-	int status;
+	struct sigaction interrupt, quit;
+	int status, r = 0;
 	pid_t pid;
 
 	if (str_empty(editor))
 		editor = getenv("EDITOR");
 	if (str_empty(editor))
 		editor = "vi";
+	/* keys that signal are the editor's, as with system(3) */
+	(void)sigaction(SIGINT, &ignore, &interrupt);
+	(void)sigaction(SIGQUIT, &ignore, &quit);
 	pid = fork();
-	if (pid < 0)
-		return -errno;
 	if (pid == 0) {
 		_cleanup_free_ char *script = NULL;
 
+		(void)sigaction(SIGINT, &interrupt, NULL);
+		(void)sigaction(SIGQUIT, &quit, NULL);
 		/* as git does: the variable may hold arguments */
 		if (asprintf(&script, "exec %s \"$@\"", editor) >= 0)
 			execl("/bin/sh", "sh", "-c", script, editor, file, (char *)NULL);
 		_exit(127);
 	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		r = -errno;
+	(void)sigaction(SIGINT, &interrupt, NULL);
+	(void)sigaction(SIGQUIT, &quit, NULL);
+	if (r < 0)
+		return r;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -191,6 +211,7 @@ static int edit_round(const char *copy, char **ret_text, size_t *ret_n, struct f
 static int edit_copy(const char *path, const char *copy, const char *before, size_t before_n, mode_t mode, struct fail *f)
 {
 	_cleanup_free_ char *text = NULL, *now = NULL, *now_path = NULL;
+	_cleanup_close_ int lock = -1;
 	size_t n = 0, now_n;
 	mode_t now_mode;
 	int r;
@@ -200,7 +221,9 @@ static int edit_copy(const char *path, const char *copy, const char *before, siz
 	while (r == 0);
 	if (r < 0)
 		return r;
-	r = read_current(path, &now_path, &now, &now_n, &now_mode, f);
+	r = lock = lock_for(path, f);
+	if (r >= 0)
+		r = read_current(path, &now_path, &now, &now_n, &now_mode, f);
 	if (r < 0)
 		return r;
 	if (now_n != before_n || memcmp(now, before, now_n)) {

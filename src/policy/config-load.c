@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -261,6 +262,9 @@ static int parse_project_file(const struct config_files *files, const char *path
 		parse_child(files, path, text, n, out);
 	out = fd_close(out);
 	r = fd_read_fd(in, 8 * PROJECT_FILE_MAX, &reply, &len);
+	/* it has said all that will be heard */
+	in = fd_close(in);
+	(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (r == 0)

@@ -104,14 +104,17 @@ int config_trust_add(const char *dir, const char *repository, const char *hash, 
 {
 	_cleanup_free_ char *path = NULL, *word = NULL;
 	_cleanup_strv_ char **lines = NULL;
+	_cleanup_close_ int lock = -1;
 	_cleanup_buf_ struct buf b = BUF_INIT(TRUST_FILE_MAX);
 	int r;
 
-	r = trust_has(dir, repository, hash);
+	r = path_mkdir_p(dir, 0700);
+	if (r == 0)
+		r = lock = fd_lock_dir(dir);
+	if (r >= 0)
+		r = trust_has(dir, repository, hash);
 	if (r == 1)
 		return 0;
-	if (r == 0)
-		r = path_mkdir_p(dir, 0700);
 	if (r == 0)
 		r = repository_file(dir, repository, &path);
 	if (r == 0)

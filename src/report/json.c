@@ -122,7 +122,7 @@ int json_print(struct json_object *o, bool pretty, FILE *out)
 
 	if (!s)
 		return -ENOMEM;
-	return fprintf(out, "%s\n", s) < 0 ? -EIO : 0;
+	return fprintf(out, "%s\n", s) < 0 ? -errno : 0;
 }
 
 const char *json_get_str(struct json_object *o, const char *key)

@@ -201,9 +201,10 @@ int table_print(const struct table *t, FILE *out)
 		}
 		if (b.error)
 			return b.error;
-		(void)fprintf(out, "%s%s%s\n", bold && r == 0 ? "\033[1m" : "", buf_cstr(&b), bold && r == 0 ? "\033[0m" : "");
+		if (fprintf(out, "%s%s%s\n", bold && r == 0 ? "\033[1m" : "", buf_cstr(&b), bold && r == 0 ? "\033[0m" : "") < 0)
+			return -errno;
 	}
-	return ferror(out) ? -EIO : 0;
+	return 0;
 }
 
 bool report_color(int fd)

@@ -162,6 +162,26 @@ guard = !.vscode'
 	assert_eq "$(json '."limits.memory".value')" 8589934592
 }
 
+@test "many at once: each change is kept" {
+	for i in 1 2 3 4 5 6 7 8; do cs config set --add mask "f$i" & done
+	wait
+	assert_eq "$(grep -c '^mask' "$C/config")" 8
+}
+
+@test "a full disk is told, and the old file stays" {
+	[ -e /dev/full ] || skip_or_fail "no /dev/full"
+	run bash -c '"$CS" config show --all >/dev/full'
+	assert_status 125
+	assert_has "$output" "No space left"
+	[ "$(id -u)" = 0 ] || skip "mounting takes root"
+	echo 'profile = none' >"$C/config"
+	run unshare -m sh -c "mount -t tmpfs -o size=8k none '$C' && echo 'profile = none' >'$C/config' && head -c 100000 /dev/zero >'$C/fill';
+		'$CS' config set limits.pids 9; s=\$?; cat '$C/config'; ls -A '$C'; exit \$s"
+	assert_status 125
+	assert_has "$output" "profile = none"
+	assert_lacks "$output" "tmp"
+}
+
 @test "path names every layer, and whether it is there" {
 	run cs config path --json
 	assert_eq "$(jq -r 'map(.layer) | join(",")' <<<"$output")" "system,user,config.d,project file"
