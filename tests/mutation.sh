@@ -99,15 +99,17 @@ case $kind in
 sh*) exec timeout 60 "$cs" run -T -- sh -c "${kind#sh }" </dev/null ;;
 esac
 python3 -c '
-import ctypes, os, socket, sys
+import ctypes, os, signal, socket
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+signal.alarm(300)
 t = socket.create_server(("127.0.0.1", 0))
 a = socket.socket(socket.AF_UNIX); a.bind("\0cs-mutation"); a.listen()
 libc = ctypes.CDLL(None)
 shm = libc.shmget(0x6d757461, 4096, 0o1666)
 print(t.getsockname()[1], os.getpid(), flush=True)
-sys.stdin.read()
+signal.sigwait([signal.SIGTERM, signal.SIGALRM])
 libc.shmctl(shm, 0, None)
-' > .host < <(exec sleep 1000) &
+' > .host </dev/null &
 host=$!
 trap 'kill $host' EXIT
 for i in $(seq 100); do [ -s .host ] && break; sleep 0.05; done
@@ -120,7 +122,7 @@ END
 chmod +x "$T/oracle"
 
 oracle() { # KIND WHAT...
-	local run=(env HOME="$T/home" XDG_RUNTIME_DIR="$T/run" TMPDIR="$T/tmp" "$T/oracle" "$build" "$P" "$@")
+	local run=(timeout -k 5 120 env HOME="$T/home" XDG_RUNTIME_DIR="$T/run" TMPDIR="$T/tmp" "$T/oracle" "$build" "$P" "$@")
 	if [ "$(id -u)" = 0 ]; then
 		unshare --net --uts sh -c 'ip link set lo up; hostname mutation-host; exec "$@"' sh \
 			setpriv --reuid="$uid" --regid="$uid" --clear-groups "${run[@]}"
