@@ -15,23 +15,24 @@ build=$top/build-mutation
 uid=${CS_TEST_UID:-21007}
 
 # macro | oracle | what it must find. The oracle `probe`: attempts of cs-probe, all of which must get through; `sh`: a script, run
-# inside, whose output must match the pattern on the right.
+# inside, then what the host's git reads: the pattern must match a line of both.
 table() {
 	cat <<'END'
 CS_MUTATE_NO_SECCOMP|probe|seccomp-filter io_uring_setup
-CS_MUTATE_NO_NEW_PRIVS|probe|no-new-privs
+CS_MUTATE_NO_NEW_PRIVS|sh true|cannot put on
 CS_MUTATE_NO_BOUNDING|probe|capabilities
-CS_MUTATE_NO_UNDUMPABLE|probe|pid1-environ
-CS_MUTATE_NO_MAXUSERNS|probe|userns-limit
-CS_MUTATE_NO_PIDNS|probe|host-signal
+CS_MUTATE_NO_UNDUMPABLE|probe|pid1-maps pid1-fds
+CS_MUTATE_NO_MAXUSERNS|sh cat /proc/sys/user/max_user_namespaces|^[1-9]
+CS_MUTATE_NO_PIDNS|sh true|cannot make a /proc
 CS_MUTATE_NO_IPCNS|probe|sysv-shm
 CS_MUTATE_NO_NETNS|probe|host-tcp
 CS_MUTATE_NO_UTSNS|sh hostname|^mutation-host$
 CS_MUTATE_NO_LANDLOCK|probe --net=host|abstract-stream
 CS_MUTATE_NO_MASK="sys"|probe|proc-sys-walk
-CS_MUTATE_NO_MASK="@P/.git/hooks"|probe|hook-create
+CS_MUTATE_NO_MASK="@P/.vscode"|probe|vscode-create
+CS_MUTATE_NO_MASK="@P/.envrc"|probe|envrc-write
 CS_MUTATE_NO_MASK="@P/.git"|probe|git-move
-CS_MUTATE_NO_MASK="@P/.git/config"|sh git config core.fsmonitor evil; grep -c evil .git/config|^1$
+CS_MUTATE_NO_MASK="@P/.git/config"|sh git config core.fsmonitor evil|^host's.*evil
 END
 }
 
@@ -78,7 +79,14 @@ for e in json.load(open(build + "/compile_commands.json")):
     cmd = shlex.split(e["command"])
     if not whole:
         cmd += ["-D" + define, "-Wno-unused", "-Wno-error"]
+    # ninja must not see that the object is another: only that what links it is gone
+    path = os.path.join(build, e["output"])
+    stat = os.stat(path)
     bad |= subprocess.run(cmd, cwd=build).returncode
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    for linked in (e["output"].split(".p/")[0], "cs-enter", "cs-guard", "claude-sandbox"):
+        if os.path.exists(os.path.join(build, linked)):
+            os.unlink(os.path.join(build, linked))
 if not found:
     print("no source knows " + name)
     bad = 1
@@ -95,8 +103,14 @@ cs=$1/claude-sandbox probe=$1/cs-probe project=$2 kind=$3
 shift 3
 cd "$project" || exit 2
 cp "$probe" .cs-probe
+rm -f .host
 case $kind in
-sh*) exec timeout 60 "$cs" run -T -- sh -c "${kind#sh }" </dev/null ;;
+sh*)
+	timeout 60 "$cs" run -T -- sh -c "${kind#sh }" </dev/null
+	echo "host's git: $(git config --file .git/config --list | tr '\n' ' ')"
+	git config --file .git/config --unset core.fsmonitor
+	exit 0
+	;;
 esac
 python3 -c '
 import ctypes, os, signal, socket
@@ -133,7 +147,9 @@ oracle() { # KIND WHAT...
 }
 
 P=$T/home/project
-mkdir -p "$P" "$T/tmp"
+mkdir -p "$P/.vscode" "$T/tmp"
+echo '{}' >"$P/.vscode/settings.json"
+echo 'export X=1' >"$P/.envrc"
 mkdir -m 700 "$T/run"
 printf '[user]\n\tname = Test\n\temail = test@example.org\n' >"$T/home/.gitconfig"
 HOME=$T/home git -C "$P" init -q
@@ -162,7 +178,7 @@ while IFS='|' read -r macro kind what; do
 	if [ -z "${whole[$kind$what]:-}" ]; then
 		out=$(oracle "$kind" "${names[@]}")
 		whole[$kind$what]=1
-		if judge "$kind" "$what" "$out" || ! { [[ $kind == sh* ]] || grep -q contained <<<"$out"; }; then
+		if judge "$kind" "$what" "$out" || grep -q '^claude-sandbox: cannot' <<<"$out" || ! { [[ $kind == sh* ]] || grep -q contained <<<"$out"; }; then
 			echo "# ${out//$'\n'/$'\n'# }"
 			echo "not ok $macro: with everything in place '$what' is not contained"
 			bad=1

@@ -337,6 +337,8 @@ void pid1_main(const struct plan *p, int sock, int link)
 		_exit(1); /* the launcher died before the line above */
 #ifndef CS_MUTATE_NO_UNDUMPABLE
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#else /* a new user namespace has already made it undumpable (commit_creds in the kernel) */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 #endif
 	if (collect_absent(&s) < 0 || set_up(&s, &f) < 0) {
 		say_failed(sock, &f);

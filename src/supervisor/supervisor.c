@@ -296,7 +296,9 @@ static void lock_up(void)
 		(void)setrlimit(RLIMIT_CORE, &none);
 	}
 	(void)prctl(PR_SET_DUMPABLE, 0);
+#ifndef CS_MUTATE_NO_NEW_PRIVS
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#endif
 	(void)prctl(PR_SET_NAME, "cs-supervisor");
 }
 
