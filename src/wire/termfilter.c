@@ -398,12 +398,35 @@ static void string_decide(struct termfilter *t, struct sink *k, bool at_end)
 	t->nhold = 0;
 }
 
-static void string_byte(struct termfilter *t, struct sink *k, char c)
+/* Collects a character beyond ASCII. 1: it is whole, in wide; 0: not yet; -1: it is none, or a C1 control (raw, encoded
+ * or overlong); -2: the one begun is cut off by c, which is still to be looked at. */
+static int gather(struct termfilter *t, char c)
 {
-	unsigned char u = (unsigned char)c;
+	unsigned char u = (unsigned char)c, head;
 
-	if (u < 0x20 || u == 0x7f)
-		return; /* no control belongs into a string */
+	if (!t->utf8_left) {
+		t->nwide = 0;
+		if (u < 0xc2 || u > 0xf4)
+			return -1;
+		t->utf8_left = u >= 0xf0 ? 3 : u >= 0xe0 ? 2 : 1;
+		t->wide[t->nwide++] = c;
+		return 0;
+	}
+	if ((u & 0xc0) != 0x80) {
+		t->utf8_left = 0;
+		return u >= 0x80 ? gather(t, c) : -2;
+	}
+	head = (unsigned char)t->wide[0];
+	t->wide[t->nwide++] = c;
+	if (t->nwide == 2 && ((head == 0xc2 && u < 0xa0) || (head == 0xe0 && u < 0xa0) || (head == 0xf0 && u < 0x90))) {
+		t->utf8_left = 0;
+		return -1;
+	}
+	return --t->utf8_left == 0;
+}
+
+static void string_char(struct termfilter *t, struct sink *k, char c)
+{
 	if (c == '?' && t->string_asks) {
 		if (t->replay)
 			return; /* without its question mark it neither asks nor sets */
@@ -422,6 +445,21 @@ static void string_byte(struct termfilter *t, struct sink *k, char c)
 		return;
 	}
 	string_decide(t, k, false);
+}
+
+/* No control belongs into a string, in whatever disguise. */
+static void string_byte(struct termfilter *t, struct sink *k, char c)
+{
+	if (t->utf8_left || (unsigned char)c >= 0x80) {
+		int r = gather(t, c);
+
+		for (size_t i = 0; r > 0 && i < t->nwide; i++)
+			string_char(t, k, t->wide[i]);
+		if (r != -2)
+			return;
+	}
+	if (c != 0x7f)
+		string_char(t, k, c);
 }
 
 static void string_end(struct termfilter *t, struct sink *k, const char *end, size_t n)
@@ -478,42 +516,18 @@ static bool control(struct termfilter *t, struct sink *k, char c)
 /* Text: valid UTF-8 passes; C1 controls, raw or encoded (C2 80..9F), and stray bytes become '?'. */
 static void ground(struct termfilter *t, struct sink *k, char c)
 {
-	unsigned char u = (unsigned char)c;
+	if (t->utf8_left || (unsigned char)c >= 0x80) {
+		int r = gather(t, c);
 
-	if (t->utf8_left) {
-		if ((u & 0xc0) == 0x80) {
-			bool c1 = t->utf8_head == 0xc2 && u < 0xa0;
-
-			if (t->nhold == 1 && ((t->utf8_head == 0xe0 && u < 0xa0) || (t->utf8_head == 0xf0 && u < 0x90)))
-				c1 = true; /* overlong: a lenient decoder could make a control of it */
-			hold(t, c);
-			if (--t->utf8_left == 0 || c1) {
-				if (c1)
-					emit(k, "?", 1);
-				else
-					emit(k, t->hold, t->nhold);
-				t->nhold = 0;
-				t->utf8_left = 0;
-			}
+		if (r > 0)
+			emit(k, t->wide, t->nwide);
+		else if (r < 0)
+			emit(k, "?", 1);
+		if (r != -2)
 			return;
-		}
-		t->utf8_left = 0;
-		t->nhold = 0;
-		emit(k, "?", 1);
 	}
-	if (u < 0x80) {
-		if (u != 0x7f)
-			emit(k, &c, 1);
-		return;
-	}
-	if (u < 0xc2 || u > 0xf4) {
-		emit(k, "?", 1);
-		return;
-	}
-	t->utf8_head = u;
-	t->utf8_left = u >= 0xf0 ? 3 : u >= 0xe0 ? 2 : 1;
-	t->nhold = 0;
-	hold(t, c);
+	if (c != 0x7f)
+		emit(k, &c, 1);
 }
 
 static void csi_byte(struct termfilter *t, struct sink *k, char c)
@@ -545,11 +559,9 @@ static void step(struct termfilter *t, struct sink *k, char c)
 		begin(t);
 	}
 	if (u < 0x20) {
-		if (t->utf8_left) {
-			t->utf8_left = 0;
-			t->nhold = 0;
+		if (t->utf8_left && t->state == GROUND)
 			emit(k, "?", 1);
-		}
+		t->utf8_left = 0;
 		control(t, k, c);
 		return;
 	}

@@ -20,9 +20,10 @@ struct termfilter {
 	uint8_t state, utf8_left, string_kind;
 	bool string_drop, string_decided, string_asks; /* asks: a "?" in it is a question */
 	bool replay;	   /* questions are taken out, too: nobody waits for the answers */
-	uint8_t utf8_head; /* first byte of the sequence that is being read */
 	uint8_t nhold;
 	char hold[TERMFILTER_HOLD];
+	uint8_t nwide;
+	char wide[4]; /* a character beyond ASCII, until it is whole */
 
 	uint32_t modes;	   /* bits of the table in termfilter.c */
 	uint8_t kitty;	   /* entries pushed on the keyboard protocol's stack */
