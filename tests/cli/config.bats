@@ -179,7 +179,7 @@ guard = !.vscode'
 		'$CS' config set limits.pids 9; s=\$?; cat '$C/config'; ls -A '$C'; exit \$s"
 	assert_status 125
 	assert_has "$output" "profile = none"
-	assert_lacks "$output" "tmp"
+	assert_lacks "$output" "config.tmp"
 }
 
 @test "path names every layer, and whether it is there" {
