@@ -80,8 +80,12 @@ static const char *type_name(enum option_type t)
 static const char *tighten_name(enum option_tighten t)
 {
 	static const char *const names[] = {
-		[TIGHTEN_NO] = "only when trusted", [TIGHTEN_ADD] = "may add", [TIGHTEN_REMOVE] = "may take out",
-		[TIGHTEN_LOWER] = "may lower it", [TIGHTEN_RANK] = "may choose a stricter one", [TIGHTEN_FREE] = "may set it",
+		[TIGHTEN_NO] = "only when trusted",
+		[TIGHTEN_ADD] = "may add",
+		[TIGHTEN_REMOVE] = "may take out",
+		[TIGHTEN_LOWER] = "may lower it",
+		[TIGHTEN_RANK] = "may choose a stricter one",
+		[TIGHTEN_FREE] = "may set it",
 	};
 
 	return names[t];

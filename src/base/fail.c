@@ -52,7 +52,8 @@ void fail_hint(struct fail *f, const char *fmt, ...)
 
 void fail_print(const struct fail *f)
 {
-	_cleanup_free_ char *msg = str_printable(f->msg, strlen(f->msg)), *hint = str_printable(f->hint, strlen(f->hint));
+	_cleanup_free_ char *msg = str_printable(f->msg, strlen(f->msg)),
+			    *hint = str_printable(f->hint, strlen(f->hint));
 
 	(void)fprintf(stderr, "claude-sandbox: %s\n", str_empty(msg) ? "unknown error" : msg);
 	if (!str_empty(hint))

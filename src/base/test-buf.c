@@ -109,8 +109,8 @@ static void test_spawn(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put), cmocka_unit_test(test_bounds), cmocka_unit_test(test_messages), cmocka_unit_test(test_memfd),
-		cmocka_unit_test(test_spawn),
+		cmocka_unit_test(test_put),   cmocka_unit_test(test_bounds), cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_memfd), cmocka_unit_test(test_spawn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,10 +18,26 @@
 static void test_normalize(void **state _unused_)
 {
 	static const char *const cases[][2] = {
-		{ "/", "/" }, { "//", "/" }, { "/a/b", "/a/b" }, { "/a//b/./c/", "/a/b/c" }, { "/a/../b", "/b" }, { "/..", "/" },
-		{ "/../../a", "/a" }, { "/a/b/../..", "/" }, { "a/..", "." }, { "", "." }, { ".", "." }, { "./a", "a" }, { "..", ".." },
-		{ "../..", "../.." }, { "../../a", "../../a" }, { "a/../..", ".." }, { "../a/../b", "../b" }, { "...", "..." },
-		{ "/...", "/..." }, { "a/b/..", "a" },
+		{ "/", "/" },
+		{ "//", "/" },
+		{ "/a/b", "/a/b" },
+		{ "/a//b/./c/", "/a/b/c" },
+		{ "/a/../b", "/b" },
+		{ "/..", "/" },
+		{ "/../../a", "/a" },
+		{ "/a/b/../..", "/" },
+		{ "a/..", "." },
+		{ "", "." },
+		{ ".", "." },
+		{ "./a", "a" },
+		{ "..", ".." },
+		{ "../..", "../.." },
+		{ "../../a", "../../a" },
+		{ "a/../..", ".." },
+		{ "../a/../b", "../b" },
+		{ "...", "..." },
+		{ "/...", "/..." },
+		{ "a/b/..", "a" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -47,8 +63,9 @@ static void test_under(void **state _unused_)
 
 static void test_parts(void **state _unused_)
 {
-	_cleanup_free_ char *a = path_join("/a", "b"), *b = path_join("/a/", "b"), *c = path_join("/a", "/b"), *d = path_join("", "b"),
-			    *e = path_join("/a", ""), *g = path_dirname("/a/b"), *h = path_dirname("/a"), *i = path_dirname("a");
+	_cleanup_free_ char *a = path_join("/a", "b"), *b = path_join("/a/", "b"), *c = path_join("/a", "/b"),
+			    *d = path_join("", "b"), *e = path_join("/a", ""), *g = path_dirname("/a/b"),
+			    *h = path_dirname("/a"), *i = path_dirname("a");
 
 	assert_string_equal(a, "/a/b");
 	assert_string_equal(b, "/a/b");
@@ -85,7 +102,8 @@ static void test_expand(void **state _unused_)
 	expands("$HOME/x", "/home/u/x");
 	expands("$XDG_CONFIG_HOME/x", "/home/u/.config/x");
 	expands("$XDG_DATA_HOME/x", "/data/x");
-	expands("$XDG_STATE_HOME/x", "/home/u/.local/state/x"); /* a relative one is ignored (XDG base directory spec) */
+	expands("$XDG_STATE_HOME/x",
+		"/home/u/.local/state/x"); /* a relative one is ignored (XDG base directory spec) */
 	expands("$XDG_RUNTIME_DIR/x", NULL);
 	expands("$XDG_CONFIG_HOMES/x", NULL);
 	expands("~root/x", NULL);
@@ -179,8 +197,9 @@ static void test_files(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_normalize), cmocka_unit_test(test_under), cmocka_unit_test(test_parts), cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_mkdir), cmocka_unit_test(test_remove_hostile), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_normalize), cmocka_unit_test(test_under), cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_expand),	  cmocka_unit_test(test_mkdir), cmocka_unit_test(test_remove_hostile),
+		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,9 @@ static void test_quote(void **state _unused_)
 
 static void test_nearest(void **state _unused_)
 {
-	static const char *const names[] = { "ls", "run", "inspect", "attach", "config", "a-very-long-name-of-something" };
+	static const char *const names[] = {
+		"ls", "run", "inspect", "attach", "config", "a-very-long-name-of-something"
+	};
 	size_t n = ARRAY_SIZE(names);
 	char longest[200];
 

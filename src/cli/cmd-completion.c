@@ -73,9 +73,11 @@ static void bash_values(void)
 			if (o->letter)
 				(void)printf(" | %s:-%c", cmd_table[i]->name, o->letter);
 			if (choices)
-				(void)printf(") mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", choices);
+				(void)printf(") mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
+					     choices);
 			else if (takes_path(o))
-				(void)printf(") compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n");
+				(void)printf(
+					") compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n");
 			else
 				(void)printf(") return ;;\n");
 		}
@@ -85,22 +87,24 @@ static void bash_values(void)
 
 static void bash(void)
 {
-	(void)printf("# bash completion for claude-sandbox\n"
-		     "_claude_sandbox() {\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=run i flags='' words='' names=0 commands='");
+	(void)printf(
+		"# bash completion for claude-sandbox\n"
+		"_claude_sandbox() {\n"
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=run i flags='' words='' names=0 commands='");
 	for (size_t i = 0; cmd_table[i]; i++)
 		(void)printf("%s%s", i ? " " : "", cmd_table[i]->name);
-	(void)printf("'\n\tCOMPREPLY=()\n"
-		     "\t[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD-2]}\n"
-		     "\t[[ $cur == = ]] && cur=''\n"
-		     "\tif ((COMP_CWORD > 1)) && [[ \" $commands \" == *\" ${COMP_WORDS[1]} \"* ]]; then cmd=${COMP_WORDS[1]}; fi\n"
-		     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-		     "\t\tif [[ ${COMP_WORDS[i]} == -- ]]; then\n"
-		     "\t\t\tif declare -F _command_offset >/dev/null; then _command_offset $((i + 1)); "
-		     "else compopt -o filenames; mapfile -t COMPREPLY < <(compgen -c -f -- \"$cur\"); fi\n"
-		     "\t\t\treturn\n"
-		     "\t\tfi\n"
-		     "\tdone\n");
+	(void)printf(
+		"'\n\tCOMPREPLY=()\n"
+		"\t[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD-2]}\n"
+		"\t[[ $cur == = ]] && cur=''\n"
+		"\tif ((COMP_CWORD > 1)) && [[ \" $commands \" == *\" ${COMP_WORDS[1]} \"* ]]; then cmd=${COMP_WORDS[1]}; fi\n"
+		"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+		"\t\tif [[ ${COMP_WORDS[i]} == -- ]]; then\n"
+		"\t\t\tif declare -F _command_offset >/dev/null; then _command_offset $((i + 1)); "
+		"else compopt -o filenames; mapfile -t COMPREPLY < <(compgen -c -f -- \"$cur\"); fi\n"
+		"\t\t\treturn\n"
+		"\t\tfi\n"
+		"\tdone\n");
 	bash_values();
 	(void)printf("\tcase $cmd in\n");
 	for (size_t i = 0; cmd_table[i]; i++) {
@@ -110,16 +114,17 @@ static void bash(void)
 		put_words(cmd_table[i]);
 		(void)printf("' names=%d ;;\n", cmd_table[i]->sandboxes);
 	}
-	(void)printf("\tesac\n"
-		     "\tif [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$cur\"); return; fi\n"
-		     "\t((COMP_CWORD > 1)) || words+=\" $commands\"\n"
-		     "\tif ((names)); then\n"
-		     "\t\tfor i in \"${XDG_RUNTIME_DIR:-/run/user/$UID}\"/claude-sandbox/*/; do [[ -d $i ]] && i=${i%%/} && "
-		     "words+=\" ${i##*/}\"; done\n"
-		     "\tfi\n"
-		     "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-		     "}\n"
-		     "complete -o default -F _claude_sandbox claude-sandbox\n");
+	(void)printf(
+		"\tesac\n"
+		"\tif [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$cur\"); return; fi\n"
+		"\t((COMP_CWORD > 1)) || words+=\" $commands\"\n"
+		"\tif ((names)); then\n"
+		"\t\tfor i in \"${XDG_RUNTIME_DIR:-/run/user/$UID}\"/claude-sandbox/*/; do [[ -d $i ]] && i=${i%%/} && "
+		"words+=\" ${i##*/}\"; done\n"
+		"\tfi\n"
+		"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+		"}\n"
+		"complete -o default -F _claude_sandbox claude-sandbox\n");
 }
 
 /* --- zsh --- */
@@ -165,10 +170,11 @@ static void zsh(void)
 		put_summary(cmd_table[i]->summary);
 		(void)printf("'");
 	}
-	(void)printf("\n\t)\n"
-		     "\tif ((CURRENT == 2)) && [[ $words[2] != -* ]]; then _describe -t commands command commands; return; fi\n"
-		     "\tif ((CURRENT > 2)) && ((${commands[(I)${words[2]}:*]})); then cmd=$words[2]; shift words; ((CURRENT--)); fi\n"
-		     "\tcase $cmd in\n");
+	(void)printf(
+		"\n\t)\n"
+		"\tif ((CURRENT == 2)) && [[ $words[2] != -* ]]; then _describe -t commands command commands; return; fi\n"
+		"\tif ((CURRENT > 2)) && ((${commands[(I)${words[2]}:*]})); then cmd=$words[2]; shift words; ((CURRENT--)); fi\n"
+		"\tcase $cmd in\n");
 	for (size_t i = 0; cmd_table[i]; i++) {
 		const struct cmd *c = cmd_table[i];
 
@@ -245,7 +251,9 @@ static void fish(void)
 			(void)printf("'\n");
 		}
 		if (c->sandboxes)
-			(void)printf("complete -c claude-sandbox -n '__claude_sandbox_is %s' -a '(__claude_sandbox_names)'\n", c->name);
+			(void)printf(
+				"complete -c claude-sandbox -n '__claude_sandbox_is %s' -a '(__claude_sandbox_names)'\n",
+				c->name);
 	}
 }
 
@@ -274,9 +282,13 @@ static int cmd_completion_run(int argc, char **argv)
 
 extern const struct cmd cmd_completion;
 const struct cmd cmd_completion = {
-	.name = "completion", .args = "bash|zsh|fish", .summary = "print the completion of a shell", .section = "set-up",
-	.help = "In ~/.bashrc: eval \"$(claude-sandbox completion bash)\". In ~/.zshrc, after compinit: "
-		"eval \"$(claude-sandbox completion zsh)\". In ~/.config/fish/config.fish: claude-sandbox completion fish | source. "
-		"An installed package brings them along.",
-	.words = shells, .run = cmd_completion_run,
+	.name = "completion",
+	.args = "bash|zsh|fish",
+	.summary = "print the completion of a shell",
+	.section = "set-up",
+	.help = "In ~/.bashrc: eval \"$(claude-sandbox completion bash)\". In ~/.zshrc, after compinit: eval "
+		"\"$(claude-sandbox completion zsh)\". In ~/.config/fish/config.fish: claude-sandbox completion fish "
+		"| source. An installed package brings them along.",
+	.words = shells,
+	.run = cmd_completion_run,
 };

@@ -63,7 +63,8 @@ static int show_text(const struct config *c, char *const *keys, bool all)
 		if (!wanted(c, id, keys, all))
 			continue;
 		if (!list)
-			table_add(t, option_table[i].name, option_is_list(&option_table[i]) ? NULL : config_text(c, id), layer, where);
+			table_add(t, option_table[i].name, option_is_list(&option_table[i]) ? NULL : config_text(c, id),
+				  layer, where);
 		for (size_t k = 0; list && list[k]; k++) {
 			layer = config_layer_name(config_entry_origin(c, id, k, &where));
 			table_add(t, option_table[i].name, list[k], layer, where);
@@ -111,7 +112,8 @@ static int put_value(struct json_object *o, const struct config *c, enum option_
 	case OPTION_DURATION:
 		return config_is_set(c, id) ? json_put_u64(o, "value", config_num(c, id)) : json_put(o, "value", NULL);
 	case OPTION_MILLI:
-		return json_put(o, "value", config_is_set(c, id) ? json_object_new_double((double)config_num(c, id) / 1000) : NULL);
+		return json_put(o, "value",
+				config_is_set(c, id) ? json_object_new_double((double)config_num(c, id) / 1000) : NULL);
 	default:
 		return json_put_str(o, "value", config_text(c, id));
 	}
@@ -198,7 +200,10 @@ static int path(struct context *x, char **words _unused_, struct fail *f)
 	const struct {
 		enum config_layer layer;
 		const char *path;
-	} rows[] = { { CONFIG_SYSTEM, s->system }, { CONFIG_USER, s->user }, { CONFIG_DROPIN, s->dropins }, { CONFIG_PROJECT, own } };
+	} rows[] = { { CONFIG_SYSTEM, s->system },
+		     { CONFIG_USER, s->user },
+		     { CONFIG_DROPIN, s->dropins },
+		     { CONFIG_PROJECT, own } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		bool there = access(rows[i].path, F_OK) == 0;
@@ -251,7 +256,8 @@ static const struct sub {
 	int max; /* words that may follow */
 	int (*run)(struct context *x, char **words, struct fail *f);
 } subs[] = {
-	{ "show", OPT__COUNT, show }, { "check", 1, check }, { "set", 1000, set }, { "edit", 0, edit }, { "path", 0, path },
+	{ "show", OPT__COUNT, show }, { "check", 1, check }, { "set", 1000, set },
+	{ "edit", 0, edit },	      { "path", 0, path },
 };
 static const char *const sub_names[] = { "show", "check", "set", "edit", "path", NULL };
 
@@ -266,7 +272,8 @@ static int find_sub(const char *name, const struct sub **ret, struct fail *f)
 		return 0;
 	}
 	fail_set(f, 0, "config, '%s': no such thing to do", name);
-	fail_hint(f, "one of: show check set edit path%s%s%s", near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+	fail_hint(f, "one of: show check set edit path%s%s%s", near ? " (did you mean '" : "", near ? near : "",
+		  near ? "'?)" : "");
 	return -EINVAL;
 }
 
@@ -313,10 +320,15 @@ static int cmd_config_run(int argc, char **argv)
 
 extern const struct cmd cmd_config;
 const struct cmd cmd_config = {
-	.name = "config", .args = "show [KEY...] | check [FILE] | set KEY VALUE... | edit | path",
-	.summary = "see and change the configuration", .section = "set-up",
-	.help = "show: what holds in this directory, each value with the layer, file and line that it came from. check: reads every "
-		"file and says what is wrong. set: changes one setting in your file, and leaves its comments and order alone. edit: "
-		"opens it in $VISUAL or $EDITOR, and takes it only when it is in order. path: where the files are.",
-	.options = options, .words = sub_names, .run = cmd_config_run,
+	.name = "config",
+	.args = "show [KEY...] | check [FILE] | set KEY VALUE... | edit | path",
+	.summary = "see and change the configuration",
+	.section = "set-up",
+	.help = "show: what holds in this directory, each value with the layer, file and line that it came from. "
+		"check: reads every file and says what is wrong. set: changes one setting in your file, and leaves "
+		"its comments and order alone. edit: opens it in $VISUAL or $EDITOR, and takes it only when it is in "
+		"order. path: where the files are.",
+	.options = options,
+	.words = sub_names,
+	.run = cmd_config_run,
 };

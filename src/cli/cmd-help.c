@@ -49,8 +49,8 @@ static void print_option(const struct cmd_option *o)
 	char head[80];
 	int n;
 
-	n = snprintf(head, sizeof(head), "  %c%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ',' : ' ',
-		     o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	n = snprintf(head, sizeof(head), "  %c%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+		     o->letter ? ',' : ' ', o->name, o->arg ? " " : "", o->arg ? o->arg : "");
 	(void)fputs(head, stdout);
 	if (n + 2 > (int)indent) {
 		(void)fputc('\n', stdout);
@@ -105,9 +105,9 @@ int help_overview(void)
 		print_commands(section);
 	(void)printf("\n");
 	help_wrap(stdout,
-		  "claude-sandbox help run lists the options of a sandbox, claude-sandbox help COMMAND tells about one command. Exit "
-		  "status: the program's own; 124 timeout, 125 the sandbox itself failed, 126 not executable, 127 not found, 128+n "
-		  "signal n.",
+		  "claude-sandbox help run lists the options of a sandbox, claude-sandbox help COMMAND tells about one "
+		  "command. Exit status: the program's own; 124 timeout, 125 the sandbox itself failed, 126 not "
+		  "executable, 127 not found, 128+n signal n.",
 		  0, 0, width());
 	return 0;
 }
@@ -154,5 +154,9 @@ static int cmd_help_run(int argc, char **argv)
 
 extern const struct cmd cmd_help;
 const struct cmd cmd_help = {
-	.name = "help", .args = "[COMMAND]", .summary = "this, or all about one command", .section = "set-up", .run = cmd_help_run,
+	.name = "help",
+	.args = "[COMMAND]",
+	.summary = "this, or all about one command",
+	.section = "set-up",
+	.run = cmd_help_run,
 };

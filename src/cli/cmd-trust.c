@@ -96,7 +96,8 @@ static int ask(const struct config_files *files, bool yes, struct fail *f)
 	r = yes ? 1 : here_ask("Trust exactly this content of " CONFIG_PROJECT_FILE "?");
 	if (r == -ENOTTY) {
 		fail_set(f, 0, "trust, '%s': no terminal to ask on", files->project);
-		fail_hint(f, "claude-sandbox trust --yes agrees; or, for one run: claude-sandbox run --trust %s", rv.hash);
+		fail_hint(f, "claude-sandbox trust --yes agrees; or, for one run: claude-sandbox run --trust %s",
+			  rv.hash);
 		return -EINVAL;
 	}
 	if (r == 0)
@@ -112,7 +113,8 @@ static int hash(const struct config_files *files, struct fail *f)
 	_cleanup_free_ char *hex = config_trust_hash(files);
 
 	if (!hex)
-		return fail_set(f, 0, "trust, '%s': there is no " CONFIG_PROJECT_FILE " here that can be read", files->project);
+		return fail_set(f, 0, "trust, '%s': there is no " CONFIG_PROJECT_FILE " here that can be read",
+				files->project);
 	(void)puts(hex);
 	return 0;
 }
@@ -122,7 +124,8 @@ static int revoke(const struct config_files *files, struct fail *f)
 	int r = config_trust_remove(files->trust_dir, files->repository, f);
 
 	if (r >= 0)
-		(void)fprintf(stderr, r ? "Nothing of %s is trusted any more.\n" : "Nothing of %s was trusted.\n", files->repository);
+		(void)fprintf(stderr, r ? "Nothing of %s is trusted any more.\n" : "Nothing of %s was trusted.\n",
+			      files->repository);
 	return r;
 }
 
@@ -171,9 +174,14 @@ static int cmd_trust_run(int argc, char **argv)
 
 extern const struct cmd cmd_trust;
 const struct cmd cmd_trust = {
-	.name = "trust", .args = "[--yes] [DIR]", .summary = "agree to what the project's own file asks for", .section = "policy",
-	.help = "A project's own " CONFIG_PROJECT_FILE " may only tighten. What it asks for beyond that is refused until you have seen "
-		"it and agreed to exactly that content. Trust is kept for the main repository, so that its worktrees share it; any "
-		"change of the file ends it.",
-	.options = options, .run = cmd_trust_run,
+	.name = "trust",
+	.args = "[--yes] [DIR]",
+	.summary = "agree to what the project's own file asks for",
+	.section = "policy",
+	.help = "A project's own " CONFIG_PROJECT_FILE
+		" may only tighten. What it asks for beyond that is refused until you have seen it and agreed to "
+		"exactly that content. Trust is kept for the main repository, so that its worktrees share it; any change "
+		"of the file ends it.",
+	.options = options,
+	.run = cmd_trust_run,
 };

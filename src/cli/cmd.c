@@ -74,7 +74,8 @@ static int unknown(int argc, char **argv)
 	else if (near)
 		fail_hint(&f, "did you mean '%s'? To run a program inside: claude-sandbox --%s", near, buf_cstr(&line));
 	else
-		fail_hint(&f, "to run a program inside: claude-sandbox --%s", line.error ? " PROGRAM" : buf_cstr(&line));
+		fail_hint(&f, "to run a program inside: claude-sandbox --%s",
+			  line.error ? " PROGRAM" : buf_cstr(&line));
 	fail_print(&f);
 	return EXIT_SANDBOX;
 }

@@ -18,9 +18,9 @@ struct cmd {
 	const char *summary; /* one line, lower case */
 	const char *help;    /* the long text: paragraphs */
 	const char *section; /* "sandboxes", "policy", "ways in", "set-up" */
-	const char *flags;   /* space-separated long options for completions ("--json --all"), where there is no table */
+	const char *flags;   /* long options for completions ("--json --all"), where there is no table */
 	const struct cmd_option *options; /* preferred; may be NULL */
-	const char *const *words;	  /* first words for completion ("show", "check"...), NULL-terminated; may be NULL */
+	const char *const *words;	  /* first words for completion ("show"...), NULL-terminated; may be NULL */
 	bool sandboxes;			  /* its words are names of sandboxes (completion) */
 	/* argv[0] is the command's name. Returns the exit status. Prints its own errors (fail_print). */
 	int (*run)(int argc, char **argv);

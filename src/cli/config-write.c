@@ -18,7 +18,8 @@
 #include "policy/config.h"
 
 /* The file behind symbolic links (a dotfile repository keeps its link), its text ("" where absent) and mode. */
-static int read_current(const char *file, char **ret_path, char **ret_text, size_t *ret_n, mode_t *ret_mode, struct fail *f)
+static int read_current(const char *file, char **ret_path, char **ret_text, size_t *ret_n, mode_t *ret_mode,
+			struct fail *f)
 {
 	_cleanup_free_ char *path = realpath(file, NULL), *text = NULL;
 	struct stat st;
@@ -112,7 +113,12 @@ int config_write_set(const struct config_write *w, struct fail *f)
 	_cleanup_close_ int lock = -1;
 	struct config_write copy = *w;
 	const struct config_edit e = {
-		.name = w->name, .values = w->values, .add = w->add, .project = section, .is_same = is_project, .user = &copy,
+		.name = w->name,
+		.values = w->values,
+		.add = w->add,
+		.project = section,
+		.is_same = is_project,
+		.user = &copy,
 	};
 	mode_t mode;
 	size_t n;
@@ -121,7 +127,8 @@ int config_write_set(const struct config_write *w, struct fail *f)
 	if (w->in_section && !section)
 		return fail_set(f, ENOMEM, "config");
 	if (section && strpbrk(section, "\n\r"))
-		return fail_set(f, 0, "config, '%s': a path with a line break cannot be written in the file", w->project);
+		return fail_set(f, 0, "config, '%s': a path with a line break cannot be written in the file",
+				w->project);
 	r = check_values(w, f);
 	if (r == 0)
 		r = lock = lock_for(w->file, f);
@@ -177,7 +184,8 @@ static int write_copy(int fd, const char *text, size_t n)
 {
 	_cleanup_free_ char *path = NULL, *example = NULL;
 
-	if (!n && where_data("default.conf", &path) == 0 && fd_read_file(AT_FDCWD, path, CONFIG_FILE_MAX, &example, &n) == 0)
+	if (!n && where_data("default.conf", &path) == 0 &&
+	    fd_read_file(AT_FDCWD, path, CONFIG_FILE_MAX, &example, &n) == 0)
 		text = example;
 	return fd_write_all(fd, text, n);
 }
@@ -208,7 +216,8 @@ static int edit_round(const char *copy, char **ret_text, size_t *ret_n, struct f
 	return -ECANCELED;
 }
 
-static int edit_copy(const char *path, const char *copy, const char *before, size_t before_n, mode_t mode, struct fail *f)
+static int edit_copy(const char *path, const char *copy, const char *before, size_t before_n, mode_t mode,
+		     struct fail *f)
 {
 	_cleanup_free_ char *text = NULL, *now = NULL, *now_path = NULL;
 	_cleanup_close_ int lock = -1;

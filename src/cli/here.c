@@ -15,7 +15,8 @@ int here_project(const char *dir, char **ret_project, char **ret_repository, str
 	if (!project) {
 		int r = fail_set(f, errno, "project, '%s'", dir ? dir : ".");
 
-		fail_hint(f, dir ? "cd into the project, or name it with --project DIR" : "this directory has been removed: cd to one that exists");
+		fail_hint(f, dir ? "cd into the project, or name it with --project DIR"
+				 : "this directory has been removed: cd to one that exists");
 		return r;
 	}
 	repository = survey_repository(project);

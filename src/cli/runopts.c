@@ -10,8 +10,21 @@
 #include "kernel/isolate.h"
 
 /* The options that only a run has; OWN_* index this table. */
-enum { OWN_PROJECT, OWN_WORKDIR, OWN_NEW, OWN_DETACH, OWN_TTY, OWN_NO_TTY, OWN_CONFIG, OWN_TRUST, OWN_DRY_RUN, OWN_JSON, OWN_VERBOSE,
-       OWN_QUIET, OWN__COUNT };
+enum {
+	OWN_PROJECT,
+	OWN_WORKDIR,
+	OWN_NEW,
+	OWN_DETACH,
+	OWN_TTY,
+	OWN_NO_TTY,
+	OWN_CONFIG,
+	OWN_TRUST,
+	OWN_DRY_RUN,
+	OWN_JSON,
+	OWN_VERBOSE,
+	OWN_QUIET,
+	OWN__COUNT
+};
 
 static const struct cmd_option own[OWN__COUNT] = {
 	[OWN_PROJECT] = { "project", 0, "DIR", "The project, instead of the working directory." },
@@ -20,8 +33,8 @@ static const struct cmd_option own[OWN__COUNT] = {
 	[OWN_DETACH] = { "detach", 'd', NULL, "Starts it and returns; attach, exec and logs reach it." },
 	[OWN_TTY] = { "tty", 't', NULL, "A terminal for the command, even where standard input is none." },
 	[OWN_NO_TTY] = { "no-tty", 'T', NULL,
-			 "No terminal: standard input, output and error are the command's alone, nothing prompts, and the sandbox is "
-			 "one of its own." },
+			 "No terminal: standard input, output and error are the command's alone, nothing prompts, and "
+			 "the sandbox is one of its own." },
 	[OWN_CONFIG] = { "config", 0, "FILE", "The user's configuration, instead of ~/.config/claude-sandbox/config." },
 	[OWN_TRUST] = { "trust", 0, "HASH", "Trusts the project's own file if its SHA-256 is HASH, for this run." },
 	[OWN_DRY_RUN] = { "dry-run", 0, NULL, "Prints the plan of the sandbox and starts nothing." },
@@ -47,7 +60,8 @@ const struct cmd_option *runopts_table(void)
 		if (!o->flag)
 			continue;
 		option_of[n] = (enum option_id)i;
-		table[n++] = (struct cmd_option){ .name = o->flag, .letter = o->letter, .arg = o->arg, .help = o->help };
+		table[n++] =
+			(struct cmd_option){ .name = o->flag, .letter = o->letter, .arg = o->arg, .help = o->help };
 	}
 	nflags = n;
 	for (size_t i = 0; i < OWN__COUNT; i++)
@@ -191,8 +205,13 @@ int runopts_files(const char *project, const char *repository, struct runopts_fi
 		return fail_set(f, ENOMEM, "configuration");
 	}
 	r.files = (struct config_files){
-		.system = "/etc/claude-sandbox/config", .user = r.owned[0], .dropins = r.owned[1], .trust_dir = r.owned[2],
-		.project = project, .repository = repository, .isolate = isolate_parser,
+		.system = "/etc/claude-sandbox/config",
+		.user = r.owned[0],
+		.dropins = r.owned[1],
+		.trust_dir = r.owned[2],
+		.project = project,
+		.repository = repository,
+		.isolate = isolate_parser,
 	};
 	*ret = r;
 	return 0;

@@ -213,8 +213,9 @@ static void test_words(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms), cmocka_unit_test(test_end), cmocka_unit_test(test_pass_on), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_table), cmocka_unit_test(test_load), cmocka_unit_test(test_files), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_forms),  cmocka_unit_test(test_end),   cmocka_unit_test(test_pass_on),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_table), cmocka_unit_test(test_load),
+		cmocka_unit_test(test_files),  cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,7 +109,8 @@ static int read_section(struct reader *rd, const char *s, size_t n)
 		for (size_t i = 0; i < OPT__COUNT; i++) {
 			const char *dot = strchr(option_table[i].name, '.');
 
-			if (dot && strv_take(&heads, strndup(option_table[i].name, (size_t)(dot - option_table[i].name))) == 0)
+			if (dot &&
+			    strv_take(&heads, strndup(option_table[i].name, (size_t)(dot - option_table[i].name))) == 0)
 				names[k++] = heads[strv_len(heads) - 1];
 		}
 		fail_set(rd->f, 0, "configuration, '%s:%u': unknown section '%s'", rd->file, rd->line, name);
@@ -131,8 +132,8 @@ static int check_bytes(struct reader *rd, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (((unsigned char)s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f)
-			return fail_set(rd->f, 0, "configuration, '%s:%u': control character 0x%02x", rd->file, rd->line,
-					(unsigned)(unsigned char)s[i]);
+			return fail_set(rd->f, 0, "configuration, '%s:%u': control character 0x%02x", rd->file,
+					rd->line, (unsigned)(unsigned char)s[i]);
 	return 0;
 }
 
@@ -157,7 +158,8 @@ static char *read_line(char *str, int num, void *stream)
 		n = 0;
 	}
 	if (rd->r == 0 && n + 2 > (size_t)num)
-		rd->r = fail_set(rd->f, 0, "configuration, '%s:%u': the line is longer than %d bytes", rd->file, rd->line, num - 2);
+		rd->r = fail_set(rd->f, 0, "configuration, '%s:%u': the line is longer than %d bytes", rd->file,
+				 rd->line, num - 2);
 	if (rd->r < 0)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
@@ -333,7 +335,8 @@ static void put_header(struct place *p)
 	buf_puts(p->out, "\"]\n");
 }
 
-int config_ini_edit(const char *file, const char *text, size_t len, const struct config_edit *e, struct buf *out, struct fail *f)
+int config_ini_edit(const char *file, const char *text, size_t len, const struct config_edit *e, struct buf *out,
+		    struct fail *f)
 {
 	const char *dot = strrchr(e->name, '.'), *at = text, *line;
 	struct place p = {

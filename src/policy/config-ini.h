@@ -27,10 +27,11 @@ struct config_edit {
 	const char *name;     /* full */
 	char *const *values;  /* what it becomes at this place: a line each; NULL or empty: it is taken out */
 	bool add;	      /* the lines that are there stay, values come after them */
-	const char *project;  /* the path of its [project "..."] section, as a new one would be written; NULL: general */
+	const char *project;  /* the path of its [project "..."] section, as a new one is written; NULL: general */
 	bool (*is_same)(const char *section_path, void *user); /* whether a section's path is that project */
 	void *user;
 };
 
 /* Puts a copy of text with the change into out; comments and order stay. */
-int config_ini_edit(const char *file, const char *text, size_t len, const struct config_edit *e, struct buf *out, struct fail *f);
+int config_ini_edit(const char *file, const char *text, size_t len, const struct config_edit *e, struct buf *out,
+		    struct fail *f);

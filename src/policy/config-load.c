@@ -137,7 +137,8 @@ static int read_dropins(struct layer *ly, const char *dir, struct fail *f)
 		_cleanup_free_ char *path = path_join(dir, names[i]->d_name);
 
 		if (r == 0)
-			r = path ? read_layer(ly, CONFIG_DROPIN, path, true, f) : fail_set(f, ENOMEM, "configuration, '%s'", dir);
+			r = path ? read_layer(ly, CONFIG_DROPIN, path, true, f)
+				 : fail_set(f, ENOMEM, "configuration, '%s'", dir);
 		free(names[i]);
 	}
 	free(names);
@@ -181,7 +182,8 @@ static int put_setting(void *user, const struct config_line *l, struct fail *f)
 	char line[16];
 
 	if (l->project)
-		return fail_set(f, 0, "configuration, '%s:%u': a project's own file has no [project] sections", CONFIG_PROJECT_FILE, l->line);
+		return fail_set(f, 0, "configuration, '%s:%u': a project's own file has no [project] sections",
+				CONFIG_PROJECT_FILE, l->line);
 	(void)snprintf(line, sizeof(line), "%u", l->line);
 	ipc_put_str(b, F_NAME, l->name);
 	ipc_put_str(b, F_VALUE, l->value);
@@ -190,7 +192,8 @@ static int put_setting(void *user, const struct config_line *l, struct fail *f)
 }
 
 /* The child: locks itself up, splits the text, writes its answer. */
-static _Noreturn void parse_child(const struct config_files *files, const char *path, const char *text, size_t n, int out)
+static _Noreturn void parse_child(const struct config_files *files, const char *path, const char *text, size_t n,
+				  int out)
 {
 	struct buf b = BUF_INIT(4 * PROJECT_FILE_MAX);
 	struct fail f = { 0 };
@@ -242,8 +245,8 @@ static int read_reply(const char *path, const void *p, size_t n, struct pending 
 	return 0;
 }
 
-static int parse_project_file(const struct config_files *files, const char *path, const char *text, size_t n, struct pending *ret,
-			      struct fail *f)
+static int parse_project_file(const struct config_files *files, const char *path, const char *text, size_t n,
+			      struct pending *ret, struct fail *f)
 {
 	_cleanup_close_ int in = -1, out = -1;
 	_cleanup_free_ char *reply = NULL;
@@ -297,7 +300,8 @@ static int describe(const struct config *base, const struct config *result, enum
 		return describe_list(a, b, name, ret);
 	if (str_eq(a->text, b->text))
 		return 0;
-	return strv_addf(ret, "%s: %s -> %s (%s)", name, a->text ? a->text : "unset", b->text ? b->text : "unset", b->where);
+	return strv_addf(ret, "%s: %s -> %s (%s)", name, a->text ? a->text : "unset", b->text ? b->text : "unset",
+			 b->where);
 }
 
 static int compare(const struct config *base, const struct config *result, struct config_review *ret)
@@ -311,7 +315,8 @@ static int compare(const struct config *base, const struct config *result, struc
 		if (describe(base, result, id, to) < 0)
 			return -ENOMEM;
 		/* an order or a count of equal entries */
-		if (loosens && strv_len(*to) == n && strv_addf(to, "%s: changed (%s)", option_table[i].name, result->v[i].where) < 0)
+		if (loosens && strv_len(*to) == n &&
+		    strv_addf(to, "%s: changed (%s)", option_table[i].name, result->v[i].where) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -321,21 +326,24 @@ static int is_trusted(const struct config_files *files, const char *hash)
 {
 	if (files->trust_hash && strcasecmp(files->trust_hash, hash) == 0)
 		return 1;
-	return files->trust_dir ? trust_has(files->trust_dir, files->repository ? files->repository : files->project, hash) : 0;
+	return files->trust_dir
+		       ? trust_has(files->trust_dir, files->repository ? files->repository : files->project, hash)
+		       : 0;
 }
 
 static int refuse_untrusted(const char *path, const struct config_review *rv, struct fail *f)
 {
 	size_t more = strv_len(rv->loosens) - 1;
 
-	fail_set(f, 0, "configuration, '%s': asks for more than is allowed, and is not trusted: %s%s", path, rv->loosens[0],
-		 more ? ", and others" : "");
+	fail_set(f, 0, "configuration, '%s': asks for more than is allowed, and is not trusted: %s%s", path,
+		 rv->loosens[0], more ? ", and others" : "");
 	fail_hint(f, "claude-sandbox trust shows what it asks for, and asks you; in scripts: --trust %s", rv->hash);
 	return -EPERM;
 }
 
 /* Layer CONFIG_PROJECT over c. */
-static int load_project(struct config *c, const struct config_files *files, struct config_review *rv, bool review, struct fail *f)
+static int load_project(struct config *c, const struct config_files *files, struct config_review *rv, bool review,
+			struct fail *f)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	_cleanup_config_ struct config *result = NULL;
@@ -376,7 +384,8 @@ static int load_project(struct config *c, const struct config_files *files, stru
 	return 0;
 }
 
-static int load(struct config *c, const struct config_files *files, struct config_review *rv, bool review, struct fail *f)
+static int load(struct config *c, const struct config_files *files, struct config_review *rv, bool review,
+		struct fail *f)
 {
 	struct pending sections = { 0 };
 	struct layer ly = { .c = c, .files = files, .sections = &sections };

@@ -169,8 +169,8 @@ static int list_file(const char *path, int (*fn)(void *, const char *, const cha
 	return r;
 }
 
-int config_trust_list(const char *dir, int (*fn)(void *user, const char *repository, const char *hash, int64_t when), void *user,
-		      struct fail *f)
+int config_trust_list(const char *dir, int (*fn)(void *user, const char *repository, const char *hash, int64_t when),
+		      void *user, struct fail *f)
 {
 	struct dirent **names = NULL;
 	int n, r = 0;

@@ -107,8 +107,8 @@ struct at {
 /* "configuration, 'file:3': limits.memory = 8X: why", and for the command line "option, '--memory': ..." */
 static int refuse(const struct at *at, const char *value, const char *why)
 {
-	return fail_set(at->f, 0, "%s, '%s': %s = %s: %s", at->layer == CONFIG_COMMAND ? "option" : "configuration", at->where,
-			at->o->name, value, why);
+	return fail_set(at->f, 0, "%s, '%s': %s = %s: %s", at->layer == CONFIG_COMMAND ? "option" : "configuration",
+			at->where, at->o->name, value, why);
 }
 
 static int read_choice(const struct at *at, const char *value)
@@ -122,7 +122,8 @@ static int read_choice(const struct at *at, const char *value)
 	refuse(at, value, "no such choice");
 	if (strv_split(at->o->choices, " ", &v) == 0) {
 		near = str_nearest(value, (const char *const *)v, strv_len(v));
-		fail_hint(at->f, "one of: %s%s%s%s", at->o->choices, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+		fail_hint(at->f, "one of: %s%s%s%s", at->o->choices, near ? " (did you mean '" : "", near ? near : "",
+			  near ? "'?)" : "");
 	}
 	return -EINVAL;
 }
@@ -136,7 +137,9 @@ static int read_path(const struct at *at, const char *value, char **ret)
 	r = path_expand(value, home ? home : "/", &expanded);
 	if (r == -EINVAL) {
 		refuse(at, value, "cannot be expanded");
-		fail_hint(at->f, "~, $HOME and $XDG_CONFIG_HOME, $XDG_DATA_HOME, $XDG_STATE_HOME, $XDG_RUNTIME_DIR expand, where set");
+		fail_hint(
+			at->f,
+			"~, $HOME, $XDG_CONFIG_HOME, $XDG_DATA_HOME, $XDG_STATE_HOME, $XDG_RUNTIME_DIR expand");
 		return r;
 	}
 	if (r < 0)
@@ -231,8 +234,9 @@ static int read_milli(const char *s, uint64_t *ret)
 static int read_number(const struct at *at, const char *value, uint64_t *ret)
 {
 	static const char *const forms[] = {
-		[OPTION_BOOL] = "neither yes nor no", [OPTION_INT] = "not a whole number", [OPTION_SIZE] = "not a size like 512M or 8G",
-		[OPTION_DURATION] = "not a time like 90s, 5m or 2h", [OPTION_MILLI] = "not a number like 2 or 0.5",
+		[OPTION_BOOL] = "neither yes nor no",	       [OPTION_INT] = "not a whole number",
+		[OPTION_SIZE] = "not a size like 512M or 8G",  [OPTION_DURATION] = "not a time like 90s, 5m or 2h",
+		[OPTION_MILLI] = "not a number like 2 or 0.5",
 	};
 	bool b = false;
 	int r;
@@ -367,7 +371,8 @@ struct config *config_copy(const struct config *c)
 	return TAKE_PTR(to);
 }
 
-int config_set(struct config *c, enum config_layer layer, const char *where, const char *name, const char *value, struct fail *f)
+int config_set(struct config *c, enum config_layer layer, const char *where, const char *name, const char *value,
+	       struct fail *f)
 {
 	struct at at = { .layer = layer, .where = where, .home = c->home, .f = f };
 	enum option_id id;
@@ -455,8 +460,13 @@ char *const *config_sources(const struct config *c)
 const char *config_layer_name(enum config_layer l)
 {
 	static const char *const names[] = {
-		[CONFIG_BUILTIN] = "built in", [CONFIG_SYSTEM] = "system", [CONFIG_USER] = "user", [CONFIG_DROPIN] = "config.d",
-		[CONFIG_SECTION] = "project section", [CONFIG_PROJECT] = "project file", [CONFIG_COMMAND] = "command line",
+		[CONFIG_BUILTIN] = "built in",
+		[CONFIG_SYSTEM] = "system",
+		[CONFIG_USER] = "user",
+		[CONFIG_DROPIN] = "config.d",
+		[CONFIG_SECTION] = "project section",
+		[CONFIG_PROJECT] = "project file",
+		[CONFIG_COMMAND] = "command line",
 	};
 
 	return names[l];
@@ -496,8 +506,8 @@ bool config_loosens(const struct config *base, const struct config *result, enum
 	case TIGHTEN_LOWER:
 		return a->set && (!b->set || b->num > a->num);
 	case TIGHTEN_RANK:
-		return !str_eq(a->text, b->text) &&
-		       (!a->text || !b->text || !choice_index(o->choices, a->text, &i) || !choice_index(o->choices, b->text, &k) || k > i);
+		return !str_eq(a->text, b->text) && (!a->text || !b->text || !choice_index(o->choices, a->text, &i) ||
+						     !choice_index(o->choices, b->text, &k) || k > i);
 	case TIGHTEN_FREE:
 		return false;
 	case TIGHTEN_NO:

@@ -41,12 +41,13 @@ struct config_files {
 int config_load(struct config *c, const struct config_files *files, struct fail *f);
 
 /* One setting; where is "file:line" or "--option". Layer CONFIG_COMMAND for the command line. */
-int config_set(struct config *c, enum config_layer layer, const char *where, const char *name, const char *value, struct fail *f);
+int config_set(struct config *c, enum config_layer layer, const char *where, const char *name, const char *value,
+	       struct fail *f);
 
 /* Getters: the option's type must fit (asserted). */
 bool config_is_set(const struct config *c, enum option_id id); /* has a value at all */
 const char *config_str(const struct config *c, enum option_id id); /* string and enum; NULL when unset */
-uint64_t config_num(const struct config *c, enum option_id id);	   /* int, size (bytes), duration (ms), milli; 0 when unset */
+uint64_t config_num(const struct config *c, enum option_id id);	   /* int, size (bytes), duration (ms), milli; unset: 0 */
 bool config_bool(const struct config *c, enum option_id id);
 char *const *config_list(const struct config *c, enum option_id id); /* may be NULL; owned by c */
 enum config_layer config_origin(const struct config *c, enum option_id id, const char **ret_where);
@@ -80,8 +81,8 @@ void config_review_done(struct config_review *r);
 int config_trust_add(const char *dir, const char *repository, const char *hash, struct fail *f);
 int config_trust_remove(const char *dir, const char *repository, struct fail *f);
 /* Calls fn for each trusted content; when: seconds since the epoch. */
-int config_trust_list(const char *dir, int (*fn)(void *user, const char *repository, const char *hash, int64_t when), void *user,
-		      struct fail *f);
+int config_trust_list(const char *dir, int (*fn)(void *user, const char *repository, const char *hash, int64_t when),
+		      void *user, struct fail *f);
 
 /* Whether a [project "PATH"] section's path means this project or repository (may be NULL). */
 bool config_section_matches(const char *section_path, const char *home, const char *project, const char *repository);

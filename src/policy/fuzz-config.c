@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char value[] = "/added";
 	char *const values[] = { value, NULL };
 	const struct config_edit e = {
-		.name = "read-only", .values = values, .project = size % 2 ? "/p" : NULL, .is_same = is_same, .add = size % 3 == 0,
+		.name = "read-only", .values = values, .project = size % 2 ? "/p" : NULL,
+		.is_same = is_same, .add = size % 3 == 0,
 	};
 	_cleanup_config_ struct config *base = config_new(), *c = config_new();
 	_cleanup_buf_ struct buf out = BUF_INIT(CONFIG_FILE_MAX);

@@ -97,25 +97,29 @@ static const char *check_toolchain(const char *v)
  * (src/guard). */
 static const char default_guards[] =
 	".git\n.git/config\n.git/hooks\n.claude-sandbox.conf\n.claude/settings.json\n.claude/settings.local.json\n"
-	".claude/commands\n.claude/agents\n.claude/skills\n.claude/rules\n.claude/hooks\n.claude/plugins\n.mcp.json\n.envrc\n.direnv\n"
-	".vscode\n.idea\n.fleet\n.zed\n.cursor\n.nvim.lua\n.nvimrc\n.exrc\n.vimrc\n.vim\n.dir-locals.el\n.gdbinit\n.lldbinit\n"
-	".devcontainer\n.devcontainer.json\n.mise.toml\nmise.toml\n.mise\n.husky\n.pre-commit-config.yaml\nlefthook.yml\n"
-	"lefthook.yaml\n.lefthook.yml\nlefthook-local.yml\n.lefthook";
+	".claude/commands\n.claude/agents\n.claude/skills\n.claude/rules\n.claude/hooks\n.claude/plugins\n.mcp.json\n"
+	".envrc\n.direnv\n.vscode\n.idea\n.fleet\n.zed\n.cursor\n.nvim.lua\n.nvimrc\n.exrc\n.vimrc\n.vim\n"
+	".dir-locals.el\n.gdbinit\n.lldbinit\n.devcontainer\n.devcontainer.json\n.mise.toml\nmise.toml\n.mise\n"
+	".husky\n.pre-commit-config.yaml\nlefthook.yml\nlefthook.yaml\n.lefthook.yml\nlefthook-local.yml\n.lefthook";
 
 static const char default_pass[] =
 	"TERM\nCOLORTERM\nLANG\nLANGUAGE\nLC_*\nTZ\nEDITOR\nVISUAL\nPAGER\nNO_COLOR\nFORCE_COLOR\nTERM_PROGRAM\n"
-	"TERM_PROGRAM_VERSION\nSSL_CERT_FILE\nSSL_CERT_DIR\nNODE_EXTRA_CA_CERTS\nREQUESTS_CA_BUNDLE\nCURL_CA_BUNDLE\nGIT_SSL_CAINFO";
+	"TERM_PROGRAM_VERSION\nSSL_CERT_FILE\nSSL_CERT_DIR\nNODE_EXTRA_CA_CERTS\nREQUESTS_CA_BUNDLE\nCURL_CA_BUNDLE\n"
+	"GIT_SSL_CAINFO";
 
 const struct option_def option_table[OPT__COUNT] = {
 	[OPT_NAME] = {
-		.name = "name", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "name", .arg = "NAME", .check = check_name,
-		.help = "The sandbox's name, and its host name inside. Without it the name is made from the project's directory.",
+		.name = "name", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "name", .arg = "NAME",
+		.check = check_name,
+		.help = "The sandbox's name, and its host name inside. Without it the name is made from the project's "
+			"directory.",
 	},
 	[OPT_PROFILE] = {
-		.name = "profile", .type = OPTION_ENUM, .def = "claude", .choices = "none claude", .tighten = TIGHTEN_RANK,
+		.name = "profile", .type = OPTION_ENUM, .def = "claude", .choices = "none claude",
+		.tighten = TIGHTEN_RANK,
 		.flag = "profile", .arg = "NAME",
-		.help = "The agent that is made ready inside. claude: Claude Code as the machine has it, and the parts of ~/.claude "
-			"that instruct it, read-only. none: no agent, nothing of ~/.claude.",
+		.help = "The agent that is made ready inside. claude: Claude Code as the machine has it, and the "
+			"parts of ~/.claude that instruct it, read-only. none: no agent, nothing of ~/.claude.",
 	},
 	[OPT_ENGINE] = {
 		.name = "engine", .type = OPTION_ENUM, .def = "native", .choices = "native", .tighten = TIGHTEN_NO,
@@ -123,9 +127,10 @@ const struct option_def option_table[OPT__COUNT] = {
 		.help = "What makes the sandbox. native: namespaces of the kernel, needs nothing else.",
 	},
 	[OPT_HOME] = {
-		.name = "home", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "home", .arg = "NAME", .check = check_name,
-		.help = "The home directory inside, by name; projects that give the same name share it. Without it each project has one "
-			"of its own. Homes are kept in ~/.local/share/claude-sandbox/homes.",
+		.name = "home", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "home", .arg = "NAME",
+		.check = check_name,
+		.help = "The home directory inside, by name; projects that give the same name share it. Without it "
+			"each project has one of its own. Homes are kept in ~/.local/share/claude-sandbox/homes.",
 	},
 	[OPT_PROJECT_MODE] = {
 		.name = "project-mode", .type = OPTION_ENUM, .def = "rw", .choices = "ro rw", .tighten = TIGHTEN_RANK,
@@ -133,102 +138,122 @@ const struct option_def option_table[OPT__COUNT] = {
 		.help = "How the project is mounted: rw (writable but for what is guarded), or ro (read-only).",
 	},
 	[OPT_SHELL] = {
-		.name = "shell", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "shell", .arg = "PATH", .check = check_shell,
-		.help = "The shell that opens where no command is given. Without it, the account's login shell where it exists inside, "
-			"else /bin/sh.",
+		.name = "shell", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "shell", .arg = "PATH",
+		.check = check_shell,
+		.help = "The shell that opens where no command is given. Without it, the account's login shell where "
+			"it exists inside, else /bin/sh.",
 	},
 	[OPT_READ_ONLY] = {
 		.name = "read-only", .type = OPTION_PATHS, .tighten = TIGHTEN_NO, .flag = "ro", .arg = "PATH",
-		.help = "A file or directory of the host that is shown at its own path, read-only. Places that hold secrets (~/.ssh, "
-			"~/.gnupg, browser profiles...) are refused without i-know.",
+		.help = "A file or directory of the host that is shown at its own path, read-only. Places that hold "
+			"secrets (~/.ssh, ~/.gnupg, browser profiles...) are refused without i-know.",
 	},
 	[OPT_READ_WRITE] = {
 		.name = "read-write", .type = OPTION_PATHS, .tighten = TIGHTEN_NO, .flag = "rw", .arg = "PATH",
-		.help = "A file or directory of the host that is shown at its own path and can be written. What is inside can be "
-			"destroyed by the agent, and what the host runs from there is the agent's to choose.",
+		.help = "A file or directory of the host that is shown at its own path and can be written. What is "
+			"inside can be destroyed by the agent, and what the host runs from there is the agent's to "
+			"choose.",
 	},
 	[OPT_DEVICE] = {
 		.name = "device", .type = OPTION_PATHS, .tighten = TIGHTEN_NO, .flag = "device", .arg = "PATH",
-		.help = "A device node of the host (/dev/kvm) that is there inside, with the rights that the caller has on it.",
+		.help = "A device node of the host (/dev/kvm) that is there inside, with the rights that the caller "
+			"has on it.",
 	},
 	[OPT_GUARD] = {
-		.name = "guard", .type = OPTION_NAMES, .def = default_guards, .tighten = TIGHTEN_ADD, .flag = "guard", .arg = "[!]PATH",
+		.name = "guard", .type = OPTION_NAMES, .def = default_guards, .tighten = TIGHTEN_ADD, .flag = "guard",
+		.arg = "[!]PATH",
 		.check = check_inner,
-		.help = "A path within the project that cannot be changed from inside, because something on the host would later "
-			"execute or obey it. !PATH lifts one. .git, .git/config and .git/hooks stand for all that git obeys there.",
+		.help = "A path within the project that cannot be changed from inside, because something on the host "
+			"would later execute or obey it. !PATH lifts one. .git, .git/config and .git/hooks stand for "
+			"all that git obeys there.",
 	},
 	[OPT_GUARD_ABSENT] = {
-		.name = "guard.absent", .type = OPTION_ENUM, .def = "quarantine", .choices = "strict quarantine", .tighten = TIGHTEN_RANK,
-		.help = "What happens to a guarded path that does not exist yet when something inside creates it. quarantine: it is moved "
-			"away within milliseconds, and reported. strict: it cannot be created; each creation of a file then costs about "
-			"0.1 ms more.",
+		.name = "guard.absent", .type = OPTION_ENUM, .def = "quarantine", .choices = "strict quarantine",
+		.tighten = TIGHTEN_RANK,
+		.help = "What happens to a guarded path that does not exist yet when something inside creates it. "
+			"quarantine: it is moved away within milliseconds, and reported. strict: it cannot be "
+			"created; each creation of a file then costs about 0.1 ms more.",
 	},
 	[OPT_GUARD_GIT_CONFIG] = {
-		.name = "guard.git-config", .type = OPTION_ENUM, .def = "apply-safe", .choices = "keep apply-safe", .tighten = TIGHTEN_RANK,
-		.help = "git inside changes a private copy of .git/config. What becomes of the changes at the end: apply-safe takes over "
-			"what cannot make git run anything (branches, new remotes) and shows the rest; keep shows all and takes over "
-			"nothing. guard = !.git/config lets git inside change the real file, and so make the host's git run any program.",
+		.name = "guard.git-config", .type = OPTION_ENUM, .def = "apply-safe", .choices = "keep apply-safe",
+		.tighten = TIGHTEN_RANK,
+		.help = "git inside changes a private copy of .git/config. What becomes of the changes at the end: "
+			"apply-safe takes over what cannot make git run anything (branches, new remotes) and shows "
+			"the rest; keep shows all and takes over nothing. guard = !.git/config lets git inside change "
+			"the real file, and so make the host's git run any program.",
 	},
 	[OPT_MASK] = {
-		.name = "mask", .type = OPTION_NAMES, .tighten = TIGHTEN_ADD, .flag = "mask", .arg = "PATH", .check = check_inner,
-		.help = "A path, within the project or absolute, that is empty and read-only inside: a file of secrets (.env) that the "
-			"agent shall not see.",
+		.name = "mask", .type = OPTION_NAMES, .tighten = TIGHTEN_ADD, .flag = "mask", .arg = "PATH",
+		.check = check_inner,
+		.help = "A path, within the project or absolute, that is empty and read-only inside: a file of "
+			"secrets (.env) that the agent shall not see.",
 	},
 	[OPT_ENV] = {
-		.name = "env", .type = OPTION_ENTRIES, .tighten = TIGHTEN_NO, .flag = "env", .letter = 'e', .arg = "NAME[=VALUE]",
+		.name = "env", .type = OPTION_ENTRIES, .tighten = TIGHTEN_NO, .flag = "env", .letter = 'e',
+		.arg = "NAME[=VALUE]",
 		.check = check_env,
 		.help = "A variable that is set inside. On the command line NAME alone passes on the caller's value.",
 	},
 	[OPT_ENV_PASS] = {
-		.name = "env.pass", .type = OPTION_LIST, .def = default_pass, .tighten = TIGHTEN_REMOVE, .check = check_env_pass,
-		.help = "Variables of the caller that are passed on; PREFIX* for all that begin so. Nothing else of the environment is "
-			"visible inside.",
+		.name = "env.pass", .type = OPTION_LIST, .def = default_pass, .tighten = TIGHTEN_REMOVE,
+		.check = check_env_pass,
+		.help = "Variables of the caller that are passed on; PREFIX* for all that begin so. Nothing else of "
+			"the environment is visible inside.",
 	},
 	[OPT_TIMEOUT] = {
-		.name = "timeout", .type = OPTION_DURATION, .tighten = TIGHTEN_LOWER, .flag = "timeout", .arg = "TIME", .min = 1,
+		.name = "timeout", .type = OPTION_DURATION, .tighten = TIGHTEN_LOWER, .flag = "timeout", .arg = "TIME",
+		.min = 1,
 		.help = "Ends the command after this time (90, 90s, 5m, 2h); the exit status is then 124.",
 	},
 	[OPT_DETACH_KEYS] = {
-		.name = "detach-keys", .type = OPTION_STRING, .def = "ctrl-],d", .tighten = TIGHTEN_NO, .flag = "detach-keys", .arg = "KEYS",
+		.name = "detach-keys", .type = OPTION_STRING, .def = "ctrl-],d", .tighten = TIGHTEN_NO,
+		.flag = "detach-keys", .arg = "KEYS",
 		.check = check_keys,
-		.help = "The keys that detach the terminal and leave the sandbox running: characters or ctrl-X, separated by commas; "
-			"none turns this off.",
+		.help = "The keys that detach the terminal and leave the sandbox running: characters or ctrl-X, "
+			"separated by commas; none turns this off.",
 	},
 	[OPT_IDLE_STOP] = {
 		.name = "idle-stop", .type = OPTION_DURATION, .tighten = TIGHTEN_LOWER, .min = 1000,
-		.help = "Stops a sandbox that nobody is attached to and that has been silent for this time. A warning comes first. Without "
-			"it a sandbox runs until its last shell or command ends.",
+		.help = "Stops a sandbox that nobody is attached to and that has been silent for this time. A warning "
+			"comes first. Without it a sandbox runs until its last shell or command ends.",
 	},
 	[OPT_STOP_GRACE] = {
 		.name = "stop-grace", .type = OPTION_DURATION, .def = "10s", .tighten = TIGHTEN_LOWER,
 		.help = "How long processes have after SIGTERM before SIGKILL ends them.",
 	},
 	[OPT_TOOLCHAINS] = {
-		.name = "toolchains", .type = OPTION_LIST, .def = "auto", .tighten = TIGHTEN_REMOVE, .check = check_toolchain,
-		.help = "Tools under the real home directory that are shown read-only. auto: each one known (nvm, cargo, pyenv, uv, go...) "
-			"that is on PATH; or names of these; an empty value: none.",
+		.name = "toolchains", .type = OPTION_LIST, .def = "auto", .tighten = TIGHTEN_REMOVE,
+		.check = check_toolchain,
+		.help = "Tools under the real home directory that are shown read-only. auto: each one known (nvm, "
+			"cargo, pyenv, uv, go...) that is on PATH; or names of these; an empty value: none.",
 	},
 	[OPT_I_KNOW] = {
-		.name = "i-know", .type = OPTION_BOOL, .def = "no", .choices = "no yes", .tighten = TIGHTEN_RANK, .flag = "i-know",
-		.help = "Allows some of what is refused because it gives the sandbox secrets or the machine: places like ~/.ssh as mounts or "
-			"as the project, sockets of docker and podman, block devices.",
+		.name = "i-know", .type = OPTION_BOOL, .def = "no", .choices = "no yes", .tighten = TIGHTEN_RANK,
+		.flag = "i-know",
+		.help = "Allows some of what is refused because it gives the sandbox secrets or the machine: places "
+			"like ~/.ssh as mounts or as the project, sockets of docker and podman, block devices.",
 	},
 	[OPT_NETWORK_MODE] = {
-		.name = "network.mode", .type = OPTION_ENUM, .def = "none", .choices = "none host", .tighten = TIGHTEN_RANK, .flag = "net",
+		.name = "network.mode", .type = OPTION_ENUM, .def = "none", .choices = "none host",
+		.tighten = TIGHTEN_RANK, .flag = "net",
 		.arg = "MODE",
-		.help = "none: no network but the sandbox's own loopback. host: the machine's network, unfiltered, its loopback "
-			"services included.",
+		.help = "none: no network but the sandbox's own loopback. host: the machine's network, unfiltered, "
+			"its loopback services included.",
 	},
 	[OPT_LIMITS_MEMORY] = {
-		.name = "limits.memory", .type = OPTION_SIZE, .tighten = TIGHTEN_LOWER, .flag = "memory", .arg = "SIZE", .min = 1 << 20,
-		.help = "The most memory that all processes together may use (512M, 8G). Needs a cgroup; refused where none can be had.",
+		.name = "limits.memory", .type = OPTION_SIZE, .tighten = TIGHTEN_LOWER, .flag = "memory", .arg = "SIZE",
+		.min = 1 << 20,
+		.help = "The most memory that all processes together may use (512M, 8G). Needs a cgroup; refused "
+			"where none can be had.",
 	},
 	[OPT_LIMITS_CPUS] = {
-		.name = "limits.cpus", .type = OPTION_MILLI, .tighten = TIGHTEN_LOWER, .flag = "cpus", .arg = "NUMBER", .min = 10,
+		.name = "limits.cpus", .type = OPTION_MILLI, .tighten = TIGHTEN_LOWER, .flag = "cpus", .arg = "NUMBER",
+		.min = 10,
 		.help = "The most processors' worth of time (2, 0.5). Needs a cgroup; refused where none can be had.",
 	},
 	[OPT_LIMITS_PIDS] = {
-		.name = "limits.pids", .type = OPTION_INT, .def = "4096", .tighten = TIGHTEN_LOWER, .flag = "pids", .arg = "NUMBER", .min = 8,
+		.name = "limits.pids", .type = OPTION_INT, .def = "4096", .tighten = TIGHTEN_LOWER, .flag = "pids",
+		.arg = "NUMBER", .min = 8,
 		.help = "The most processes and threads at once.",
 	},
 	[OPT_LIMITS_FILES] = {
@@ -244,9 +269,11 @@ const struct option_def option_table[OPT__COUNT] = {
 		.help = "The largest core dump.",
 	},
 	[OPT_AGENT_INSTALL] = {
-		.name = "agent.install", .type = OPTION_ENUM, .def = "host", .choices = "none host own", .tighten = TIGHTEN_RANK,
-		.help = "Where the agent comes from. host: the machine's own, read-only, its self-updater off. own: a copy that belongs to "
-			"the sandbox and is refreshed in the background. none: it is not brought in.",
+		.name = "agent.install", .type = OPTION_ENUM, .def = "host", .choices = "none host own",
+		.tighten = TIGHTEN_RANK,
+		.help = "Where the agent comes from. host: the machine's own, read-only, its self-updater off. own: a "
+			"copy that belongs to the sandbox and is refreshed in the background. none: it is not brought "
+			"in.",
 	},
 	[OPT_AGENT_ARGS] = {
 		.name = "agent.args", .type = OPTION_LIST, .tighten = TIGHTEN_NO,
@@ -257,9 +284,11 @@ const struct option_def option_table[OPT__COUNT] = {
 		.help = "Whether the token that `claude-sandbox login` keeps is put into the sandbox's environment.",
 	},
 	[OPT_SECCOMP_RELAX] = {
-		.name = "seccomp.relax", .type = OPTION_LIST, .choices = "userns io_uring ptrace perf keyctl", .tighten = TIGHTEN_REMOVE,
-		.help = "System calls that are allowed although they widen what the sandbox can attack in the kernel: userns (new user "
-			"namespaces, for Chromium's own sandbox; Landlock's file rules are off then), io_uring, ptrace, perf, keyctl.",
+		.name = "seccomp.relax", .type = OPTION_LIST, .choices = "userns io_uring ptrace perf keyctl",
+		.tighten = TIGHTEN_REMOVE,
+		.help = "System calls that are allowed although they widen what the sandbox can attack in the kernel: "
+			"userns (new user namespaces, for Chromium's own sandbox; Landlock's file rules are off "
+			"then), io_uring, ptrace, perf, keyctl.",
 	},
 	[OPT_SECCOMP_LOG] = {
 		.name = "seccomp.log", .type = OPTION_BOOL, .def = "no", .choices = "no yes", .tighten = TIGHTEN_RANK,
@@ -309,5 +338,6 @@ const char *option_nearest(const char *name)
 
 bool option_is_list(const struct option_def *o)
 {
-	return o->type == OPTION_LIST || o->type == OPTION_PATHS || o->type == OPTION_NAMES || o->type == OPTION_ENTRIES;
+	return o->type == OPTION_LIST || o->type == OPTION_PATHS || o->type == OPTION_NAMES ||
+	       o->type == OPTION_ENTRIES;
 }

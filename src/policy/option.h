@@ -15,7 +15,7 @@ enum option_type {
 	OPTION_ENUM,	 /* one of .choices */
 	OPTION_LIST,	 /* repeated keys add, an empty value resets, !x takes one out; blank-separated words */
 	OPTION_MILLI,	 /* a decimal number kept in thousandths: 1.5 is 1500 */
-	OPTION_PATH,	 /* one path; ~ and $XDG_* expand, absolute (the command line: relative to the working directory) */
+	OPTION_PATH,	 /* one path; ~ and $XDG_* expand, absolute (on the command line from the working directory) */
 	OPTION_PATHS,	 /* a list whose entries are whole lines: paths with blanks, as OPTION_PATH */
 	OPTION_NAMES,	 /* a list of whole lines: paths relative to the project, or absolute; ~ and $XDG_* expand */
 	OPTION_ENTRIES,	 /* a list whose entries are whole lines, as they are (K=V, rules) */
@@ -32,17 +32,17 @@ enum option_tighten {
 };
 
 enum option_id {
-	OPT_NAME, OPT_PROFILE, OPT_ENGINE, OPT_HOME, OPT_PROJECT_MODE, OPT_SHELL, OPT_READ_ONLY, OPT_READ_WRITE, OPT_DEVICE, OPT_GUARD,
-	OPT_GUARD_ABSENT, OPT_GUARD_GIT_CONFIG, OPT_MASK, OPT_ENV, OPT_ENV_PASS, OPT_TIMEOUT, OPT_DETACH_KEYS,
+	OPT_NAME, OPT_PROFILE, OPT_ENGINE, OPT_HOME, OPT_PROJECT_MODE, OPT_SHELL, OPT_READ_ONLY, OPT_READ_WRITE, OPT_DEVICE,
+	OPT_GUARD, OPT_GUARD_ABSENT, OPT_GUARD_GIT_CONFIG, OPT_MASK, OPT_ENV, OPT_ENV_PASS, OPT_TIMEOUT, OPT_DETACH_KEYS,
 	OPT_IDLE_STOP, OPT_STOP_GRACE, OPT_TOOLCHAINS, OPT_I_KNOW,
-	OPT_NETWORK_MODE, OPT_LIMITS_MEMORY, OPT_LIMITS_CPUS, OPT_LIMITS_PIDS, OPT_LIMITS_FILES, OPT_LIMITS_FILE_SIZE, OPT_LIMITS_CORE,
-	OPT_AGENT_INSTALL, OPT_AGENT_ARGS, OPT_AGENT_LOGIN, OPT_SECCOMP_RELAX, OPT_SECCOMP_LOG,
+	OPT_NETWORK_MODE, OPT_LIMITS_MEMORY, OPT_LIMITS_CPUS, OPT_LIMITS_PIDS, OPT_LIMITS_FILES, OPT_LIMITS_FILE_SIZE,
+	OPT_LIMITS_CORE, OPT_AGENT_INSTALL, OPT_AGENT_ARGS, OPT_AGENT_LOGIN, OPT_SECCOMP_RELAX, OPT_SECCOMP_LOG,
 	OPT_AUDIT_KEEP, OPT_RECEIPT,
 	OPT__COUNT
 };
 
 struct option_def {
-	const char *name; /* as in the file: "network.mode", key "mode" of section [network]; no dot: before any section */
+	const char *name; /* as in the file: "network.mode": key "mode" of section [network]; no dot: above every section */
 	enum option_type type;
 	const char *def;     /* as it would be written in a file; NULL: unset; lists: entries separated by newlines */
 	const char *choices; /* "none filtered host": strictest first; bools: "no yes" or "yes no" */

@@ -39,7 +39,12 @@ static int place_new(void **state)
 	assert_int_equal(path_mkdir_p(p->project, 0755), 0);
 	assert_int_equal(path_mkdir_p(p->dropins, 0755), 0);
 	p->files = (struct config_files){
-		.system = p->system, .user = p->user, .dropins = p->dropins, .project = p->project, .trust_dir = p->trust, .home = p->dir,
+		.system = p->system,
+		.user = p->user,
+		.dropins = p->dropins,
+		.project = p->project,
+		.trust_dir = p->trust,
+		.home = p->dir,
 	};
 	*state = p;
 	return 0;
@@ -125,8 +130,10 @@ static void test_example(void **state)
 	_cleanup_config_ struct config *c = NULL;
 	_cleanup_free_ char *protos = path_join(p->dir, "work/protos");
 
-	write_file(p->user, "profile = claude\nengine = native\n[limits]\nmemory = 8G\n[agent]\n"
-			    "args = --permission-mode acceptEdits\n[project \"~/work/api\"]\nguard = !.vscode\nread-only = ~/work/protos\n");
+	write_file(
+		p->user,
+		"profile = claude\nengine = native\n[limits]\nmemory = 8G\n[agent]\n"
+		"args = --permission-mode acceptEdits\n[project \"~/work/api\"]\nguard = !.vscode\nread-only = ~/work/protos\n");
 	c = load_ok(p);
 	assert_string_equal(config_str(c, OPT_PROFILE), "claude");
 	assert_int_equal(config_num(c, OPT_LIMITS_MEMORY), 8ULL << 30);
@@ -146,7 +153,9 @@ static void test_layers(void **state)
 	_cleanup_config_ struct config *c = NULL;
 	struct fail f;
 
-	write_file(p->system, "[limits]\npids = 10\nfiles = 100\n[network]\nmode = host\n[project \"~/work/api\"]\nlimits.pids = 50\n");
+	write_file(
+		p->system,
+		"[limits]\npids = 10\nfiles = 100\n[network]\nmode = host\n[project \"~/work/api\"]\nlimits.pids = 50\n");
 	write_file(p->user, "[limits]\npids = 20\n");
 	write_dropin(p, "20.conf", "limits.pids = 40\n");
 	write_dropin(p, "10.conf", "limits.pids = 30\n");
@@ -170,7 +179,8 @@ static void test_lists(void **state)
 	_cleanup_config_ struct config *c = NULL;
 	_cleanup_free_ char *b = path_join(p->dir, "b c ; d");
 
-	write_file(p->system, "read-only = /a\nread-only = ~/b c ; d\nenv = A=1 ; x=y\n[seccomp]\nrelax = userns perf\n");
+	write_file(p->system,
+		   "read-only = /a\nread-only = ~/b c ; d\nenv = A=1 ; x=y\n[seccomp]\nrelax = userns perf\n");
 	write_file(p->user, "read-only = !/a\nread-only = /e/../f/\nread-only = /f\n[seccomp]\nrelax = !perf ptrace\n");
 	write_dropin(p, "1.conf", "guard =\nguard = only\n");
 	c = load_ok(p);
@@ -278,8 +288,10 @@ static void test_sections(void **state)
 
 	/* by another name of the same directory, by the main repository, with every odd character */
 	assert_int_equal(symlink(p->project, link), 0);
-	write_file(p->user, "[project \"~/link\"]\nlimits.pids = 50\n[limits]\nfiles = 77\n[project \"~/other/\"]\nlimits.pids = 60\n"
-			    "[project \"~/a]b \\\"c\\\\d\"]\nlimits.pids = 70\n");
+	write_file(
+		p->user,
+		"[project \"~/link\"]\nlimits.pids = 50\n[limits]\nfiles = 77\n[project \"~/other/\"]\nlimits.pids = 60\n"
+		"[project \"~/a]b \\\"c\\\\d\"]\nlimits.pids = 70\n");
 	c = load_ok(p);
 	assert_int_equal(config_num(c, OPT_LIMITS_PIDS), 50);
 	assert_int_equal(config_num(c, OPT_LIMITS_FILES), 77);
@@ -575,20 +587,23 @@ static void test_edit(void **state _unused_)
 
 	edited("", "profile", false, false, VALUES(none), "profile = none\n");
 	edited("", "network.mode", false, false, VALUES(none), "[network]\nmode = none\n");
-	edited("# top\nprofile = claude\n\n[network] \n  # why\n  mode = host\n", "network.mode", false, false, VALUES(none),
-	       "# top\nprofile = claude\n\n[network] \n  # why\nmode = none\n");
+	edited("# top\nprofile = claude\n\n[network] \n  # why\n  mode = host\n", "network.mode", false, false,
+	       VALUES(none), "# top\nprofile = claude\n\n[network] \n  # why\nmode = none\n");
 	edited("network.mode = host\n[limits]\npids = 9\n", "network.mode", false, false, VALUES(none),
 	       "network.mode = none\n[limits]\npids = 9\n");
 	edited("profile = claude\n\n[limits]\npids = 9\n\n[network]\n", "profile", false, false, NULL,
 	       "\n[limits]\npids = 9\n\n[network]\n");
 	edited("[limits]\npids = 9\n\n[agent]\n", "limits.files", false, false, VALUES(none),
 	       "[limits]\npids = 9\nfiles = none\n\n[agent]\n");
-	edited("# only a comment\n\n[agent]\n", "profile", false, false, VALUES(none), "# only a comment\nprofile = none\n\n[agent]\n");
-	edited("read-only = /x\nread-only = /y\n", "read-only", false, false, VALUES(a, b), "read-only = /a\nread-only = /b\n");
+	edited("# only a comment\n\n[agent]\n", "profile", false, false, VALUES(none),
+	       "# only a comment\nprofile = none\n\n[agent]\n");
+	edited("read-only = /x\nread-only = /y\n", "read-only", false, false, VALUES(a, b),
+	       "read-only = /a\nread-only = /b\n");
 	edited("read-only = /x\n", "read-only", true, false, VALUES(a), "read-only = /x\nread-only = /a\n");
 	edited("[project \"/work/api\"]\nread-only = /x\nread-only-not = 1", "read-only", false, true, VALUES(a),
 	       "[project \"/work/api\"]\nread-only = /a\nread-only-not = 1\n");
-	edited("read-only = /x\n", "read-only", false, true, VALUES(a), "read-only = /x\n\n[project \"/work/api\"]\nread-only = /a\n");
+	edited("read-only = /x\n", "read-only", false, true, VALUES(a),
+	       "read-only = /x\n\n[project \"/work/api\"]\nread-only = /a\n");
 	edited("[project \"/other\"]\nnetwork.mode = host\n", "network.mode", false, false, VALUES(none),
 	       "[project \"/other\"]\nnetwork.mode = host\n\n[network]\nmode = none\n");
 	edited("[project \"/work/api\"]\nnetwork.mode = host\n", "network.mode", false, true, VALUES(none),

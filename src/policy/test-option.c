@@ -30,7 +30,8 @@ static void test_table(void **state _unused_)
 		if (o->tighten == TIGHTEN_ADD || o->tighten == TIGHTEN_REMOVE)
 			assert_true(option_is_list(o));
 		if (o->tighten == TIGHTEN_LOWER)
-			assert_true(o->type == OPTION_INT || o->type == OPTION_SIZE || o->type == OPTION_DURATION || o->type == OPTION_MILLI);
+			assert_true(o->type == OPTION_INT || o->type == OPTION_SIZE || o->type == OPTION_DURATION ||
+				    o->type == OPTION_MILLI);
 		if (o->flag)
 			assert_true(o->type == OPTION_BOOL ? !o->arg : o->arg != NULL);
 		if (o->letter)

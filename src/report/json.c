@@ -116,9 +116,9 @@ int json_put_strv(struct json_object *o, const char *key, char *const *v)
 
 int json_print(struct json_object *o, bool pretty, FILE *out)
 {
-	const char *s = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE |
-								  (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED :
-									    JSON_C_TO_STRING_PLAIN));
+	const char *s = json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_NOSLASHESCAPE |
+			   (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN));
 
 	if (!s)
 		return -ENOMEM;
@@ -129,12 +129,15 @@ const char *json_get_str(struct json_object *o, const char *key)
 {
 	struct json_object *v;
 
-	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string)
+		       ? json_object_get_string(v)
+		       : NULL;
 }
 
 int64_t json_get_int(struct json_object *o, const char *key, int64_t fallback)
 {
 	struct json_object *v;
 
-	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : fallback;
+	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_int) ? json_object_get_int64(v)
+											      : fallback;
 }

@@ -134,7 +134,8 @@ static void put_cell(struct buf *b, const char *s, size_t width, bool right, boo
 	size_t have = report_columns(s), head, tail, n = 0, w;
 
 	if (have <= width) {
-		buf_printf(b, "%*s%s%*s", right ? (int)(width - have) : 0, "", s, right || last ? 0 : (int)(width - have), "");
+		buf_printf(b, "%*s%s%*s", right ? (int)(width - have) : 0, "", s,
+			   right || last ? 0 : (int)(width - have), "");
 		return;
 	}
 	head = (width - 3 + 1) / 2;
@@ -201,7 +202,8 @@ int table_print(const struct table *t, FILE *out)
 		}
 		if (b.error)
 			return b.error;
-		if (fprintf(out, "%s%s%s\n", bold && r == 0 ? "\033[1m" : "", buf_cstr(&b), bold && r == 0 ? "\033[0m" : "") < 0)
+		if (fprintf(out, "%s%s%s\n", bold && r == 0 ? "\033[1m" : "", buf_cstr(&b),
+			    bold && r == 0 ? "\033[0m" : "") < 0)
 			return -errno;
 	}
 	return 0;

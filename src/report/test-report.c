@@ -144,9 +144,10 @@ static void test_json(void **state _unused_)
 	assert_int_equal(json_put_bool(o, "yes", true), 0);
 	assert_int_equal(json_put_strv(o, "list", list), 0);
 	assert_int_equal(json_put_strv(o, "none", NULL), 0);
-	assert_string_equal(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-			    "{\"s\":\"/x\\n\\\"\xc3\xa9\",\"null\":null,\"big\":18446744073709551615,\"int\":-1,\"yes\":true,"
-			    "\"list\":[\"a\",\"b\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"],\"none\":[]}");
+	assert_string_equal(
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+		"{\"s\":\"/x\\n\\\"\xc3\xa9\",\"null\":null,\"big\":18446744073709551615,\"int\":-1,\"yes\":true,"
+		"\"list\":[\"a\",\"b\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"],\"none\":[]}");
 	assert_string_equal(json_get_str(o, "s"), "/x\n\"\xc3\xa9");
 	assert_null(json_get_str(o, "int"));
 	assert_null(json_get_str(o, "absent"));
@@ -157,8 +158,9 @@ static void test_json(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain), cmocka_unit_test(test_hostile), cmocka_unit_test(test_narrow), cmocka_unit_test(test_color),
-		cmocka_unit_test(test_wide),  cmocka_unit_test(test_formats), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_hostile), cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_color), cmocka_unit_test(test_wide),    cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,7 +104,10 @@ int ipc_parse(const void *p, size_t n, struct ipc_msg *ret)
 	if (at != n)
 		return -EBADMSG;
 	*ret = (struct ipc_msg){
-		.type = (uint16_t)get_le(c + 4, 2), .nfields = (uint16_t)fields, .fields = c + HEADER, .len = n - HEADER,
+		.type = (uint16_t)get_le(c + 4, 2),
+		.nfields = (uint16_t)fields,
+		.fields = c + HEADER,
+		.len = n - HEADER,
 	};
 	return 0;
 }
