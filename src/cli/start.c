@@ -135,25 +135,38 @@ static int working_directory(struct start *s, struct fail *f)
 	return 0;
 }
 
+/* The state directory, made, without links in its path: what lies in it is mounted. Caller frees. */
+static int state_dir(char **ret, struct fail *f)
+{
+	_cleanup_free_ char *state = NULL;
+	int r = path_xdg(PATH_STATE, &state);
+
+	if (r < 0)
+		return fail_set(f, -r, "cannot tell the state directory");
+	r = path_mkdir_p(state, 0700);
+	if (r < 0)
+		return fail_set(f, -r, "cannot make the state directory '%s'", state);
+	*ret = realpath(state, NULL);
+	return *ret ? 0 : fail_set(f, errno, "state directory, '%s'", state);
+}
+
 static int places(struct start *s, struct fail *f)
 {
 	_cleanup_free_ char *state = NULL, *runtime = NULL;
 	const char *receipt = config_str(s->o->config, OPT_RECEIPT);
 	char cwd[PATH_MAX];
-	int r = path_xdg(PATH_STATE, &state);
+	int r = state_dir(&state, f);
 
-	if (r == 0)
-		r = path_xdg(PATH_RUNTIME, &runtime);
 	if (r < 0)
-		return fail_set(f, -r, "cannot tell the state directory");
+		return r;
+	r = path_xdg(PATH_RUNTIME, &runtime);
+	if (r < 0)
+		return fail_set(f, -r, "cannot tell the runtime directory");
 	/* A name is unique within a runtime directory; logins without one have another. */
 	if (asprintf(&s->git_private, "%s/git/%s.%04x", state, s->claim->name,
 		     (unsigned)str_hash(runtime, strlen(runtime)) & 0xffff) < 0 ||
 	    asprintf(&s->quarantine, "%s/quarantine/%s", state, s->base) < 0)
 		return -ENOMEM;
-	r = path_mkdir_p(state, 0700);
-	if (r < 0)
-		return fail_set(f, -r, "cannot make the state directory '%s'", state);
 	r = where_helper("cs-guard", &s->guard_helper);
 	if (r < 0)
 		return fail_set(f, -r, "helper, 'cs-guard'");
@@ -305,13 +318,11 @@ int start_plan(struct runopts *o, const char *project, const char *repository, s
 		r = agent(&s, false, &rq, f);
 	if (r < 0)
 		return r;
-	r = path_xdg(PATH_STATE, &state);
-	if (r == 0)
-		r = path_mkdir_p(state, 0700);
-	if (r == 0 && asprintf(&s.git_private, "%s/plan-%ld", state, (long)getpid()) < 0)
-		r = -ENOMEM;
+	r = state_dir(&state, f);
 	if (r < 0)
-		return fail_set(f, -r, "state directory");
+		return r;
+	if (asprintf(&s.git_private, "%s/plan-%ld", state, (long)getpid()) < 0)
+		return fail_set(f, ENOMEM, "state directory");
 	rq.name = config_str(o->config, OPT_NAME) ? config_str(o->config, OPT_NAME) : s.base;
 	rq.cwd = s.cwd;
 	rq.home_dir = s.home_dir;

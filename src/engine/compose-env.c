@@ -63,7 +63,7 @@ static int bring_certificates(struct compose *c, const char *path)
 	if (path_is_under(c->survey->home_real, real) || path_is_under(real, "/etc/ssl/private") ||
 	    path_is_under(real, "/etc/pki/tls/private"))
 		return 1;
-	return compose_add(c, PLAN_BIND, path_is_under(path, c->survey->home) ? PLAN_HOSTILE : 0, real, path, "certificates");
+	return compose_add(c, PLAN_BIND, PLAN_NOFOLLOW | (path_is_under(path, c->survey->home) ? PLAN_HOSTILE : 0U), real, path, "certificates");
 }
 
 static bool passes(const struct compose *c, const char *name)

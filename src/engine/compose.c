@@ -171,11 +171,12 @@ static unsigned reading_flags(const struct compose *c, const char *src)
 	return (st.st_mode & (S_ISDIR(st.st_mode) ? 05 : 04)) == (S_ISDIR(st.st_mode) ? 05 : 04) ? 0 : PLAN_IDMAP;
 }
 
+/* src: a real path, as it was judged. What is mounted is that, and no link that came in between. */
 static int item_add(struct compose *c, struct items *l, unsigned rank, unsigned flags, const char *src, const char *dst,
 		    const char *why)
 {
 	struct item it = {
-		.flags = flags & PLAN_WRITE ? flags : flags | reading_flags(c, src),
+		.flags = PLAN_NOFOLLOW | (flags & PLAN_WRITE ? flags : flags | reading_flags(c, src)),
 		.rank = rank, .src = strdup(src), .dst = inside_path(c, dst), .why = strdup(why),
 	};
 	struct item *p = realloc(l->v, sizeof(*p) * (l->n + 1));
@@ -269,6 +270,19 @@ static bool show_wanted(const struct compose *c, const struct survey_show *show)
 	return !str_eq(config_str(c->config, OPT_PROFILE), "none") || !claude || !path_is_under(show->dst, claude);
 }
 
+/* A toolchain's path is named as PATH has it, and may lead through the user's own links: judged again where it ends. */
+static int add_tool_path(struct compose *c, struct items *l, const char *path, const char *why)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	const char *what, *reason;
+
+	if (!real)
+		return 0;
+	if (!survey_is_system(real) && survey_judge(real, c->survey->home_real, &what, &reason) != SURVEY_HARMLESS)
+		return 0;
+	return item_add(c, l, RANK_FOUND, 0, real, path, why);
+}
+
 static int add_from_home(struct compose *c, struct items *l)
 {
 	const struct survey *s = c->survey;
@@ -284,7 +298,7 @@ static int add_from_home(struct compose *c, struct items *l)
 			continue;
 		(void)snprintf(why, sizeof(why), "toolchain %s", s->tools[i].name);
 		for (char **p = s->tools[i].paths; p && *p && r == 0; p++)
-			r = item_add(c, l, RANK_FOUND, 0, *p, *p, why);
+			r = add_tool_path(c, l, *p, why);
 	}
 	return r;
 }
@@ -349,8 +363,10 @@ static int add_project(struct compose *c, struct items *l)
 static int add_seen(struct compose *c)
 {
 	const struct survey *s = c->survey;
+	/* for --dry-run it need not exist yet */
+	_cleanup_free_ char *home = realpath(c->request->home_dir, NULL);
 	struct items l = { 0 };
-	int r = item_add(c, &l, 5, PLAN_WRITE | PLAN_IDMAP, c->request->home_dir, s->home, "home of the sandbox");
+	int r = item_add(c, &l, 5, PLAN_WRITE | PLAN_IDMAP, home ? home : c->request->home_dir, s->home, "home of the sandbox");
 
 	if (r == 0)
 		r = add_project(c, &l);

@@ -35,7 +35,7 @@ enum plan_flag {
 	PLAN_HOSTILE = 1 << 7,	/* dst's parents were writable inside earlier (the home, the project): resolved beneath
 				 * their mount without links; what stands in the way is renamed aside and reported */
 	PLAN_FLAT = 1 << 8,	/* bind: without the submounts of src */
-	PLAN_NOFOLLOW = 1 << 9, /* bind: src must not be a symbolic link */
+	PLAN_NOFOLLOW = 1 << 9, /* bind: no component of src may be a symbolic link */
 };
 
 struct plan_op {

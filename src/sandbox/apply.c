@@ -38,10 +38,25 @@ static bool absent(int error)
 	return error == -ENOENT || error == -ENOTDIR;
 }
 
+/* With PLAN_NOFOLLOW no component may be a link: the path was resolved and judged, and what another sandbox has put in
+ * its way since then is not what was judged. */
+static int clone_source(const struct plan_op *op)
+{
+	_cleanup_close_ int root = -1, fd = -1;
+
+	if (!(op->flags & PLAN_NOFOLLOW))
+		return mount_clone(AT_FDCWD, op->src, !(op->flags & PLAN_FLAT), false);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	fd = openat2_beneath(root, op->src + strspn(op->src, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	return fd < 0 ? fd : mount_clone(fd, "", !(op->flags & PLAN_FLAT), true);
+}
+
 /* A detached copy of a bind's source; SOURCE_ABSENT where it may be. */
 static int open_source(const struct plan_op *op, struct fail *f)
 {
-	_cleanup_close_ int fd = mount_clone(AT_FDCWD, op->src, !(op->flags & PLAN_FLAT), op->flags & PLAN_NOFOLLOW);
+	_cleanup_close_ int fd = clone_source(op);
 	struct stat st;
 
 	if (absent(fd) && op->flags & PLAN_OPTIONAL)
@@ -53,6 +68,8 @@ static int open_source(const struct plan_op *op, struct fail *f)
 
 		if (fd == -EPERM)
 			fail_hint(f, "mounts are refused in this user namespace: `claude-sandbox doctor`");
+		if (fd == -ELOOP)
+			fail_hint(f, "a symbolic link has been put in its way since the start was asked for: look who did");
 		return r;
 	}
 	if (op->flags & PLAN_NOFOLLOW && (fstat(fd, &st) < 0 || S_ISLNK(st.st_mode)))

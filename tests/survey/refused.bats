@@ -138,3 +138,33 @@ refused() { # DIR TEXT
 	assert_eq "${lines[1]}" "$T/real"
 	assert_eq "${lines[2]}" Test
 }
+
+@test "a source that is swapped for a link between survey and mount is not followed" {
+	need gcc
+	mkdir -p "$HOME/.ssh" "$HOME/w/team/api"
+	word=$(plant_secret .ssh/id)
+	# swaps one directory for a link and back, as fast as it can: what another sandbox could do to its own project
+	cat >"$T/swap.c" <<'C'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int c, char **v) { (void)c; symlink(v[2], v[3]); for (;;) { renameat2(AT_FDCWD, v[1], AT_FDCWD, v[3], RENAME_EXCHANGE); usleep(150); } }
+C
+	gcc -o "$T/swap" "$T/swap.c"
+	local i link
+	# the last component, and one before it
+	mkdir -p "$HOME/evil"
+	ln -s "$HOME/.ssh" "$HOME/evil/api"
+	for link in "$HOME/w/team/api=$HOME/.ssh" "$HOME/w/team=$HOME/evil"; do
+		"$T/swap" "${link%=*}" "${link#*=}" "$HOME/w/other" &
+		BG_ALL="${BG_ALL:-} $!"
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+			run cs run -T --project "$HOME/w/team/api" -- sh -c 'cat ./id; ls -A'
+			assert_lacks "$output" "$word"
+		done
+		bg_kill
+		rm -rf "$HOME/w"
+		mkdir -p "$HOME/w/team/api"
+	done
+}
