@@ -115,3 +115,22 @@ value() { cs config show --json --all | jq -r ".\"$1\".value"; }
 	assert_status 125
 	assert_lacks "$output" $'\033'
 }
+
+@test "on a terminal trust asks, and only yes is yes" {
+	echo 'network.mode = host' >.claude-sandbox.conf
+	tmux_start bash --norc
+	tmux_type "$CS trust; echo status=\$?"
+	tmux_keys Enter
+	tmux_wait 10 'Trust exactly this content of .claude-sandbox.conf\? \[y/N\]'
+	tmux_keys Enter
+	tmux_wait 10 'status=125'
+	run cs config check
+	assert_status 125
+	tmux_type "clear; $CS trust; echo status=\$?"
+	tmux_keys Enter
+	tmux_wait 10 '\[y/N\]'
+	tmux_type y
+	tmux_keys Enter
+	tmux_wait 10 'status=0'
+	assert_eq "$(value network.mode)" host
+}
