@@ -3,6 +3,7 @@
  *
  *   --op KIND:FLAGS:SRC:DST   adds an operation (FLAGS: letters w optional=o idmap=i noexec=x device=d pin=p keep=k
  *                             hostile=h flat=f nofollow=l; SRC of a file operation is its text)
+ *   --plan FILE               a plan's bytes, instead of all of the others
  *   --bare                    without the usual operations
  *   --project DIR, --home DIR the writable binds of the usual operations
  *   --uid N                   the user inside (root as caller)
@@ -31,7 +32,7 @@
 #include "wire/ipc.h"
 
 static struct {
-	const char *project, *home;
+	const char *project, *home, *plan;
 	bool bare, tty, events, pids, stay;
 	unsigned bench;
 	struct { long ms; const char *action; } after[8];
@@ -131,6 +132,17 @@ static void set_ids(struct plan *p, unsigned uid)
 	p->gid = p->map_id ? uid : getegid();
 }
 
+static struct plan *read_plan(const char *file)
+{
+	_cleanup_free_ char *data = NULL;
+	struct plan *p;
+	size_t len;
+
+	if (fd_read_file(AT_FDCWD, file, PLAN_MAX, &data, &len) < 0 || plan_decode(data, len, &p) < 0)
+		die(file);
+	return p;
+}
+
 static struct plan *options(int argc, char **argv, int *ret_first)
 {
 	struct plan *p = plan_new();
@@ -162,6 +174,8 @@ static struct plan *options(int argc, char **argv, int *ret_first)
 			die(o);
 		else if (!strcmp(o, "--op") && nops < ARRAY_SIZE(ops))
 			ops[nops++] = argv[i];
+		else if (!strcmp(o, "--plan"))
+			opt.plan = argv[i];
 		else if (!strcmp(o, "--project"))
 			opt.project = argv[i];
 		else if (!strcmp(o, "--home"))
@@ -187,12 +201,14 @@ static struct plan *options(int argc, char **argv, int *ret_first)
 		} else
 			die(o);
 	}
+	*ret_first = i + 1;
+	if (opt.plan)
+		return read_plan(opt.plan);
 	set_ids(p, uid);
 	if (!opt.bare)
 		usual(p);
 	for (size_t k = 0; k < nops; k++)
 		add_op(p, ops[k]);
-	*ret_first = i + 1;
 	return p;
 }
 
