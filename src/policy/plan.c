@@ -34,6 +34,15 @@ struct plan *plan_new(void)
 	return p;
 }
 
+/* A string vector; borrowed: the array alone is its own. */
+static void free_strv(char **v, bool borrowed)
+{
+	if (borrowed)
+		free(v);
+	else
+		strv_free(v);
+}
+
 static void op_clear(struct plan_op *op)
 {
 	free(op->src);
@@ -46,15 +55,17 @@ struct plan *plan_free(struct plan *p)
 {
 	if (!p)
 		return NULL;
-	for (size_t i = 0; i < p->nops; i++)
+	for (size_t i = 0; i < p->nops && !p->borrowed; i++)
 		op_clear(&p->ops[i]);
 	free(p->ops);
-	free(p->name);
-	free(p->project);
-	free(p->home);
-	free(p->cwd);
-	strv_free(p->argv);
-	strv_free(p->env);
+	if (!p->borrowed) {
+		free(p->name);
+		free(p->project);
+		free(p->home);
+		free(p->cwd);
+	}
+	free_strv(p->argv, p->borrowed);
+	free_strv(p->env, p->borrowed);
 	free(p);
 	return NULL;
 }
@@ -133,8 +144,10 @@ static void put_bytes(struct buf *b, const char *s, size_t n)
 		return;
 	}
 	put(b, s ? n : NO_STRING, 4);
-	if (s)
+	if (s) {
 		buf_put(b, s, n);
+		buf_putc(b, 0); /* not counted: so that a reader need not copy it */
+	}
 }
 
 static void put_str(struct buf *b, const char *s)
@@ -191,6 +204,7 @@ int plan_encode(const struct plan *p, struct buf *b)
 struct reader {
 	const unsigned char *p;
 	size_t left;
+	bool borrow;
 	int error;
 };
 
@@ -210,7 +224,7 @@ static uint64_t get(struct reader *r, size_t n)
 	return v;
 }
 
-/* A counted string; those that are text must hold no NUL. */
+/* A counted string and the NUL after it; those that are text must hold no other. */
 static char *get_bytes(struct reader *r, bool text, size_t *ret_len)
 {
 	uint64_t n = get(r, 4);
@@ -218,19 +232,21 @@ static char *get_bytes(struct reader *r, bool text, size_t *ret_len)
 
 	if (r->error || n == NO_STRING)
 		return NULL;
-	if (n > r->left || (text && memchr(r->p, 0, n))) {
+	if (n >= r->left || r->p[n] || (text && memchr(r->p, 0, n))) {
 		r->error = -EBADMSG;
 		return NULL;
 	}
-	s = malloc(n + 1);
-	if (!s) {
-		r->error = -ENOMEM;
-		return NULL;
+	s = (char *)(uintptr_t)r->p;
+	if (!r->borrow) {
+		s = malloc(n + 1);
+		if (!s) {
+			r->error = -ENOMEM;
+			return NULL;
+		}
+		memcpy(s, r->p, n + 1);
 	}
-	memcpy(s, r->p, n);
-	s[n] = 0;
-	r->p += n;
-	r->left -= n;
+	r->p += n + 1;
+	r->left -= n + 1;
 	if (ret_len)
 		*ret_len = n;
 	return s;
@@ -248,7 +264,7 @@ static char **get_strv(struct reader *r)
 
 	if (r->error || !n)
 		return NULL;
-	if (n > r->left / 4) { /* each takes 4 bytes at least */
+	if (n > r->left / 5) { /* each takes 5 bytes at least */
 		r->error = -EBADMSG;
 		return NULL;
 	}
@@ -318,32 +334,42 @@ static void get_head(struct reader *r, struct plan *p)
 	p->rlimit_as = get(r, 8);
 }
 
-int plan_decode(const void *bytes, size_t n, struct plan **ret)
+static int decode(struct reader *r, struct plan **ret)
 {
-	struct reader r = { .p = bytes, .left = n };
 	_cleanup_plan_ struct plan *p = plan_new();
 	uint64_t nops;
 
 	if (!p)
 		return -ENOMEM;
-	if (n > PLAN_MAX)
+	p->borrowed = r->borrow;
+	if (r->left > PLAN_MAX)
 		return -EBADMSG;
-	get_head(&r, p);
-	nops = get(&r, 4);
-	if (!r.error && nops > r.left / 36) /* the least an operation takes */
-		r.error = -EBADMSG;
-	for (uint64_t i = 0; i < nops && !r.error; i++) {
+	get_head(r, p);
+	nops = get(r, 4);
+	if (!r->error && nops > r->left / 36) /* the least an operation takes */
+		r->error = -EBADMSG;
+	for (uint64_t i = 0; i < nops && !r->error; i++) {
 		struct plan_op *op = next_op(p);
 
 		if (!op)
 			return -ENOMEM;
-		get_op(&r, op);
+		get_op(r, op);
 		p->nops++;
 	}
-	if (!r.error && r.left)
-		r.error = -EBADMSG;
-	if (r.error)
-		return r.error;
+	if (!r->error && r->left)
+		r->error = -EBADMSG;
+	if (r->error)
+		return r->error;
 	*ret = TAKE_PTR(p);
 	return 0;
+}
+
+int plan_decode(const void *bytes, size_t n, struct plan **ret)
+{
+	return decode(&(struct reader){ .p = bytes, .left = n }, ret);
+}
+
+int plan_decode_borrow(const void *bytes, size_t n, struct plan **ret)
+{
+	return decode(&(struct reader){ .p = bytes, .left = n, .borrow = true }, ret);
 }

@@ -58,6 +58,7 @@ enum plan_relax { PLAN_RELAX_USERNS = 1, PLAN_RELAX_IOURING = 2, PLAN_RELAX_PTRA
 struct plan {
 	struct plan_op *ops;
 	size_t nops, cap;
+	bool borrowed; /* strings and data lie in the bytes it was decoded from */
 
 	char *name;	/* of the sandbox; hostname too */
 	char *project;	/* where it is inside (and outside) */
@@ -94,6 +95,8 @@ struct plan_op *plan_add_file(struct plan *p, const char *dst, mode_t mode, cons
 /* The bytes that cs-enter reads. plan_decode checks everything it reads: -EBADMSG. */
 int plan_encode(const struct plan *p, struct buf *b);
 int plan_decode(const void *bytes, size_t n, struct plan **ret);
+/* The same without copying: the bytes must outlive the plan, and nothing may be added to it. */
+int plan_decode_borrow(const void *bytes, size_t n, struct plan **ret);
 #define PLAN_MAX (16U << 20)
 
 const char *plan_kind_name(enum plan_kind k);

@@ -57,6 +57,20 @@ static void test_round_trip(void **state)
 	assert_memory_equal(b.data, c.data, b.len);
 }
 
+static void test_borrow(void **state)
+{
+	_cleanup_plan_ struct plan *p = sample(), *q = NULL;
+	_cleanup_buf_ struct buf b = BUF_INIT(PLAN_MAX), c = BUF_INIT(PLAN_MAX);
+
+	(void)state;
+	assert_int_equal(plan_encode(p, &b), 0);
+	assert_int_equal(plan_decode_borrow(b.data, b.len, &q), 0);
+	assert_true(q->name > b.data && q->name < b.data + b.len);
+	assert_string_equal(q->ops[0].dst, "/dst");
+	assert_int_equal(plan_encode(q, &c), 0);
+	assert_memory_equal(b.data, c.data, b.len);
+}
+
 static void test_cut(void **state)
 {
 	_cleanup_plan_ struct plan *p = sample(), *q = NULL;
@@ -98,7 +112,7 @@ static void test_bent(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut), cmocka_unit_test(test_bent),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_borrow), cmocka_unit_test(test_cut), cmocka_unit_test(test_bent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@
 int apply_init(struct apply *a, const struct plan *p, int sock, struct fail *f)
 {
 	*a = (struct apply){
-		.plan = p, .target = { .root = -1, .sock = sock }, .link = -1, .empty_dir = -1, .empty_file = -1,
+		.plan = p, .target = { .root = -1, .sock = sock, .dir_fd = -1 }, .link = -1, .empty_dir = -1, .empty_file = -1,
 		.sources = calloc(p->nops + 1, sizeof(int)), .links = calloc(p->nops + 1, sizeof(int)),
 		.covered = calloc(p->nops + 1, sizeof(bool)),
 	};
@@ -131,17 +131,28 @@ int apply_sources(struct apply *a, struct fail *f)
 	return 0;
 }
 
-static int attach(int fd, int target, const struct plan_op *op, struct fail *f)
+/* Mounts fd where the operation says, which is made where absent. */
+static int attach(struct apply *a, int fd, bool dir, mode_t mode, const struct plan_op *op, struct fail *f)
 {
-	int r = mount_attach(fd, target, "");
+	bool hostile = op->flags & PLAN_HOSTILE;
+	_cleanup_close_ int mine = -1;
+	const char *name = "";
+	int at, r;
 
+	if (hostile)
+		at = mine = target_make(&a->target, op->dst, dir, mode, true, f);
+	else
+		at = target_place(&a->target, op->dst, dir, mode, &name, f);
+	if (at < 0)
+		return at;
+	r = mount_attach(fd, at, name);
 	return r < 0 ? fail_set(f, -r, "cannot mount inside the sandbox, '%s'", op->dst) : 0;
 }
 
 static int apply_bind(struct apply *a, size_t i, struct fail *f)
 {
 	const struct plan_op *op = &a->plan->ops[i];
-	_cleanup_close_ int fd = -1, target = -1;
+	_cleanup_close_ int fd = -1;
 	bool ahead = a->sources[i] != SOURCE_NONE;
 	struct stat st;
 	int r;
@@ -160,14 +171,12 @@ static int apply_bind(struct apply *a, size_t i, struct fail *f)
 		if (r < 0)
 			return fail_set(f, -r, "cannot restrict a mount, '%s'", op->src);
 	}
-	target = target_make(&a->target, op->dst, S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0600,
-			     op->flags & PLAN_HOSTILE, f);
-	return target < 0 ? target : attach(fd, target, op, f);
+	return attach(a, fd, S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0600, op, f);
 }
 
 static int apply_tmpfs(struct apply *a, const struct plan_op *op, struct fail *f)
 {
-	_cleanup_close_ int fd = -1, target = -1;
+	_cleanup_close_ int fd = -1;
 	char mode[32], size[40];
 	const char *options[] = { mode, op->size ? size : NULL, NULL };
 
@@ -178,8 +187,7 @@ static int apply_tmpfs(struct apply *a, const struct plan_op *op, struct fail *f
 	fd = mount_new("tmpfs", options, MOUNT_NOSUID | MOUNT_NODEV | (op->flags & PLAN_NOEXEC ? MOUNT_NOEXEC : 0U));
 	if (fd < 0)
 		return fail_set(f, -fd, "cannot make a tmpfs for '%s'", op->dst);
-	target = target_make(&a->target, op->dst, true, 0755, op->flags & PLAN_HOSTILE, f);
-	return target < 0 ? target : attach(fd, target, op, f);
+	return attach(a, fd, true, 0755, op, f);
 }
 
 static int apply_dir(struct apply *a, const struct plan_op *op, struct fail *f)
@@ -201,7 +209,7 @@ static int apply_dir(struct apply *a, const struct plan_op *op, struct fail *f)
 static int apply_symlink(struct apply *a, const struct plan_op *op, struct fail *f)
 {
 	const char *name;
-	_cleanup_close_ int fd = target_parent(&a->target, op->dst, op->flags & PLAN_HOSTILE, &name, f);
+	int fd = target_free(&a->target, op->dst, op->flags & PLAN_HOSTILE, &name, f);
 
 	if (fd < 0)
 		return fd;
@@ -211,8 +219,8 @@ static int apply_symlink(struct apply *a, const struct plan_op *op, struct fail 
 static int apply_file(struct apply *a, const struct plan_op *op, struct fail *f)
 {
 	const char *name;
-	_cleanup_close_ int fd = target_parent(&a->target, op->dst, op->flags & PLAN_HOSTILE, &name, f), file = -1;
-	int r;
+	int fd = target_free(&a->target, op->dst, op->flags & PLAN_HOSTILE, &name, f), r;
+	_cleanup_close_ int file = -1;
 
 	if (fd < 0)
 		return fd;
@@ -346,6 +354,11 @@ static int prepare(struct apply *a, struct fail *f)
 	return 0;
 }
 
+static bool mounts(enum plan_kind k)
+{
+	return k != PLAN_DIR && k != PLAN_SYMLINK && k != PLAN_FILE;
+}
+
 int apply_plan(struct apply *a, struct fail *f)
 {
 	static const char *const options[] = { "mode=0755", NULL };
@@ -362,7 +375,10 @@ int apply_plan(struct apply *a, struct fail *f)
 	if (r < 0)
 		return fail_set(f, -r, "cannot mount the sandbox's root");
 	r = prepare(a, f);
-	for (size_t i = 0; r == 0 && i < a->plan->nops; i++)
+	for (size_t i = 0; r == 0 && i < a->plan->nops; i++) {
 		r = apply_op(a, i, f);
+		if (mounts(a->plan->ops[i].kind))
+			target_mounted(&a->target, a->plan->ops[i].dst);
+	}
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,14 +31,19 @@
 #include "wire/inner.h"
 #include "wire/ipc.h"
 
+/* The plan stays in the memfd's pages, which are mapped and not copied. */
 static int read_plan(int fd, struct plan **ret, struct fail *f)
 {
-	_cleanup_free_ char *data = NULL;
-	size_t len;
-	int r = fd_read_fd(fd, PLAN_MAX, &data, &len);
+	struct stat st;
+	void *bytes;
+	int r;
 
-	if (r == 0)
-		r = plan_decode(data, len, ret);
+	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > PLAN_MAX)
+		return fail_set(f, EINVAL, "cannot read the plan");
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return fail_set(f, errno, "cannot read the plan");
+	r = plan_decode_borrow(bytes, (size_t)st.st_size, ret);
 	return r < 0 ? fail_set(f, -r, "cannot read the plan") : 0;
 }
 

@@ -50,11 +50,16 @@ static int displace(const struct target *t, int parent, const char *name, const 
 	return -EEXIST;
 }
 
+static bool right_type(const struct stat *st, bool dir)
+{
+	return dir ? S_ISDIR(st->st_mode) : !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode);
+}
+
 static bool fits(int fd, bool dir)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && (dir ? S_ISDIR(st.st_mode) : !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode));
+	return fstat(fd, &st) == 0 && right_type(&st, dir);
 }
 
 static int make(int parent, const char *name, bool dir, mode_t mode)
@@ -139,26 +144,68 @@ int target_make(const struct target *t, const char *dst, bool dir, mode_t mode, 
 	return walk(t, dst, dir, mode, hostile, f);
 }
 
-int target_parent(const struct target *t, const char *dst, bool hostile, const char **ret_name, struct fail *f)
+static void forget(struct target *t)
 {
-	const char *slash = strrchr(dst, '/');
-	_cleanup_free_ char *parent = strndup(dst, (size_t)(slash - dst));
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-	int r;
+	t->dir = NULL;
+	t->dir_fd = fd_close(t->dir_fd);
+}
 
+int target_parent(struct target *t, const char *dst, bool hostile, const char **ret_name, struct fail *f)
+{
+	const char *name = strrchr(dst, '/') + 1;
+	size_t n = (size_t)(name - dst);
+	_cleanup_free_ char *parent = NULL;
+
+	if (!*name)
+		return fail_set(f, EINVAL, "cannot make '%s'", dst);
+	*ret_name = name;
+	if (!hostile && t->dir && t->dir_len == n && !memcmp(t->dir, dst, n))
+		return t->dir_fd;
+	forget(t);
+	parent = strndup(dst, n);
 	if (!parent)
 		return fail_set(f, ENOMEM, "cannot make '%s'", dst);
-	if (!slash[1])
-		return fail_set(f, EINVAL, "cannot make '%s'", dst);
-	fd = target_make(t, parent, true, 0755, hostile, f);
+	t->dir_fd = target_make(t, parent, true, 0755, hostile, f);
+	if (t->dir_fd >= 0 && !hostile) {
+		t->dir = dst;
+		t->dir_len = n;
+	}
+	return t->dir_fd;
+}
+
+int target_free(struct target *t, const char *dst, bool hostile, const char **ret_name, struct fail *f)
+{
+	int fd = target_parent(t, dst, hostile, ret_name, f), r;
+	struct stat st;
+
+	if (fd < 0 || !hostile || fstatat(fd, *ret_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fd;
+	r = displace(t, fd, *ret_name, dst);
+	return r < 0 ? explain(r, dst, f) : fd;
+}
+
+int target_place(struct target *t, const char *dst, bool dir, mode_t mode, const char **ret_name, struct fail *f)
+{
+	int fd = target_parent(t, dst, false, ret_name, f), r;
+	struct stat st;
+
 	if (fd < 0)
 		return fd;
-	if (hostile && fstatat(fd, slash + 1, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		r = displace(t, fd, slash + 1, dst);
-		if (r < 0)
-			return explain(r, dst, f);
+	r = make(fd, *ret_name, dir, mode);
+	if (r == -EEXIST) {
+		r = fstatat(fd, *ret_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+		if (r == 0 && !right_type(&st, dir))
+			r = dir ? -ENOTDIR : -EISDIR;
 	}
-	*ret_name = slash + 1;
-	return TAKE_FD(fd);
+	return r < 0 ? explain(r, dst, f) : fd;
+}
+
+void target_mounted(struct target *t, const char *dst)
+{
+	size_t n = strlen(dst);
+
+	while (n > 1 && dst[n - 1] == '/')
+		n--;
+	if (t->dir && t->dir_len > n && !memcmp(t->dir, dst, n) && (n == 1 || t->dir[n] == '/'))
+		forget(t);
 }
