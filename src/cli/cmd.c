@@ -10,7 +10,7 @@
 #include "cli/help.h"
 
 extern const struct cmd cmd_run, cmd_attach, cmd_exec, cmd_ls, cmd_ps, cmd_inspect, cmd_stop, cmd_rm, cmd_logs;
-extern const struct cmd cmd_df, cmd_doctor, cmd_log, cmd_prune, cmd_reset;
+extern const struct cmd cmd_df, cmd_doctor, cmd_log, cmd_prune, cmd_reset, cmd_selftest;
 extern const struct cmd cmd_login, cmd_home, cmd_agent;
 extern const struct cmd cmd_help, cmd_version, cmd_config, cmd_trust, cmd_completion;
 
@@ -37,6 +37,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_agent,
 	&cmd_config,
 	&cmd_doctor,
+	&cmd_selftest,
 	&cmd_reset,
 	&cmd_completion,
 	&cmd_version,

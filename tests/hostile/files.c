@@ -243,6 +243,56 @@ static enum verdict devices(const struct attempt *a)
 	return CONTAINED;
 }
 
+static enum verdict machine_id(const struct attempt *a)
+{
+	char text[64] = "";
+	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+
+	(void)a;
+	if (!probe.machine) {
+		say("the host has none");
+		return SKIPPED;
+	}
+	if (fd < 0)
+		return refused(fd);
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		return refused(-1);
+	close(fd);
+	if (strncmp(text, probe.machine, strlen(probe.machine)) == 0) {
+		say("it is the host's");
+		return ESCAPED;
+	}
+	say("not the host's");
+	return CONTAINED;
+}
+
+static bool is_answering(int dir, const struct dirent *e, const char *path)
+{
+	const struct attempt there = { .path = path };
+	struct stat st;
+
+	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISSOCK(st.st_mode) || try_connect(&there) == CONTAINED)
+		return false;
+	say("'%s' answers", path);
+	return true;
+}
+
+static enum verdict sockets(const struct attempt *a)
+{
+	static const char *const dirs[] = { "/run", "/tmp" };
+
+	(void)a;
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		struct walk w = { .found = is_answering, .left = 20000 };
+		int dir = open(dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dir >= 0 && walk(&w, dir, dirs[i], 6))
+			return ESCAPED;
+	}
+	say("none answers");
+	return CONTAINED;
+}
+
 /* Standard input is a file of the host's that was opened for reading only. */
 static enum verdict reopen_stdin(const struct attempt *a)
 {
@@ -370,7 +420,7 @@ static const struct attempt attempts[] = {
 	HOME("agent-credentials", ".claude/.credentials.json"),
 	HOME("home-file", "Documents/cs-canary.txt"),
 	{ .name = "account-home", .tried = "list the account's home directory", .run = account_home },
-	{ .name = "search", .tried = "find a canary anywhere in the file system", .run = search },
+	{ .name = "search", .expected = "none in sight", .tried = "find a canary anywhere in the file system", .run = search },
 	{ .name = "outside-list", .tried = "list a directory of the host's", .run = outside_list },
 	{ .name = "outside-create", .tried = "make a file in a directory of the host's", .run = outside_create },
 	{ .name = "pid1-root", .tried = "reach the host through /proc/1/root", .run = other_root, .path = "/proc/1/root" },
@@ -386,7 +436,7 @@ static const struct attempt attempts[] = {
 	READ("gshadow", "/etc/gshadow"),
 	READ("sudoers", "/etc/sudoers"),
 	READ("ssh-host-key", "/etc/ssh/ssh_host_ed25519_key"),
-	READ("machine-id", "/etc/machine-id"),
+	{ .name = "machine-id", .expected = "another, or none", .tried = "learn the host's machine-id", .run = machine_id },
 	READ("kcore", "/proc/kcore"),
 	READ("kmsg", "/proc/kmsg"),
 	READ("dev-kmsg", "/dev/kmsg"),
@@ -405,9 +455,9 @@ static const struct attempt attempts[] = {
 	WRITE("release-agent-v1", "/sys/fs/cgroup/memory/release_agent"),
 	WRITE("cgroup-procs", "/sys/fs/cgroup/cgroup.procs"),
 	WRITE("power-state", "/sys/power/state"),
-	{ .name = "proc-sys-walk", .tried = "open anything below /proc/sys for writing", .run = walk_writable,
+	{ .name = "proc-sys-walk", .expected = "none opens", .tried = "open anything below /proc/sys for writing", .run = walk_writable,
 	  .path = "/proc/sys" },
-	{ .name = "proc-irq-walk", .tried = "open anything below /proc/irq for writing", .run = walk_writable,
+	{ .name = "proc-irq-walk", .expected = "none opens", .tried = "open anything below /proc/irq for writing", .run = walk_writable,
 	  .path = "/proc/irq" },
 	{ .name = "sys-list", .tried = "list /sys", .run = try_list, .path = "/sys" },
 	{ .name = "boot-list", .tried = "list /boot", .run = try_list, .path = "/boot" },
@@ -419,12 +469,12 @@ static const struct attempt attempts[] = {
 	CREATE("root-create", "/"),
 	CREATE("run-create", "/run/claude-sandbox"),
 	CREATE("cron-create", "/var/spool/cron"),
-	{ .name = "mount-table", .tried = "find a system mount that is writable", .run = mounts },
+	{ .name = "mount-table", .expected = "all read-only", .tried = "find a system mount that is writable", .run = mounts },
 	{ .name = "mknod-mem", .tried = "make a node of the kernel's memory in the project", .run = make_node,
 	  .args = { S_IFCHR, 1, 1 } },
 	{ .name = "mknod-disk", .tried = "make a node of a disk in /tmp", .run = make_node, .path = "/tmp",
 	  .args = { S_IFBLK, 8, 0 } },
-	{ .name = "devices", .tried = "find a device node beyond the harmless ones", .run = devices },
+	{ .name = "devices", .expected = "none", .tried = "find a device node beyond the harmless ones", .run = devices },
 	READ("dev-mem", "/dev/mem"),
 	READ("dev-disk", "/dev/sda"),
 	READ("dev-vda", "/dev/vda"),
@@ -440,9 +490,9 @@ static const struct attempt attempts[] = {
 	CONNECT("system-bus", "/run/dbus/system_bus_socket"),
 	CONNECT("systemd-private", "/run/systemd/private"),
 	CONNECT("x11-socket", "/tmp/.X11-unix/X0"),
-	{ .name = "run-user", .tried = "list /run/user", .run = try_list, .path = "/run/user" },
+	{ .name = "run-user", .expected = "none", .tried = "find a socket below /run or /tmp that answers", .run = sockets },
 	{ .name = "stdin-reopen", .tried = "open the read-only standard input for writing", .run = reopen_stdin },
-	{ .name = "leaked-fds", .tried = "find an inherited descriptor", .run = leaked_fds },
+	{ .name = "leaked-fds", .expected = "none", .tried = "find an inherited descriptor", .run = leaked_fds },
 	{ .name = "plant-setuid", .tried = "leave a set-user-id file in the project (fchmod)", .run = plant_setuid },
 	{ .name = "plant-setuid-open", .tried = "leave a set-user-id file in the project (open)", .run = plant_setuid, .nr = 1 },
 	{ .name = "plant-caps", .tried = "leave a file with capabilities in the project", .run = file_caps },

@@ -87,6 +87,42 @@ static enum verdict make_executable(const struct attempt *a)
 	return refused(chmod(path, 0777));
 }
 
+/* Hooks are a private copy inside: what is planted there, the host never sees, which the host's side verifies. */
+static enum verdict plant_hook(const struct attempt *a)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	in_project(path, a->path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	if (fd < 0)
+		return refused(fd);
+	close(fd);
+	say("written to a private copy; the host's side tells");
+	return CONTAINED;
+}
+
+/* What the host needs is put back: a moment without it is bearable, a second is not. */
+static enum verdict drop_for_good(const struct attempt *a)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	char path[PATH_MAX];
+	struct stat st;
+
+	in_project(path, a->path);
+	if (unlink(path) < 0)
+		return refused(-1);
+	for (int i = 0; i < 100; i++) {
+		if (lstat(path, &st) == 0) {
+			say("put back after about %d ms", i * 20);
+			return CONTAINED;
+		}
+		nanosleep(&pause, NULL);
+	}
+	say("it stays away");
+	return ESCAPED;
+}
+
 /* Makes the parents, the last of which a host program will look into. */
 static void make_parents(const char *path)
 {
@@ -148,15 +184,16 @@ static enum verdict plant_link(const struct attempt *a)
 	return ESCAPED;
 }
 
-#define PLANT(n, p) { .name = n, .tried = "make " p, .run = plant, .path = p }
+#define PLANT(n, p) { .name = n, .expected = "refused, or taken away", .tried = "make " p, .run = plant, .path = p }
 
 static const struct attempt attempts[] = {
-	{ .name = "hook-create", .tried = "make a git hook", .run = create_in, .path = ".git/hooks" },
+	{ .name = "hook-create", .expected = "not on the host", .tried = "make a git hook", .run = plant_hook,
+	  .path = ".git/hooks/pre-commit" },
 	{ .name = "hooks-move", .tried = "move .git/hooks away", .run = move, .path = ".git/hooks" },
 	{ .name = "git-move", .tried = "move .git away", .run = move, .path = ".git" },
 	{ .name = "git-config-drop", .tried = "remove .git/config", .run = drop, .path = ".git/config" },
 	{ .name = "git-config-replace", .tried = "rename a file over .git/config", .run = replace, .path = ".git/config" },
-	{ .name = "git-head-drop", .tried = "remove .git/HEAD", .run = drop, .path = ".git/HEAD" },
+	{ .name = "git-head-drop", .expected = "put back", .tried = "remove .git/HEAD", .run = drop_for_good, .path = ".git/HEAD" },
 	PLANT("git-commondir", ".git/commondir"),
 	PLANT("git-config-worktree", ".git/config.worktree"),
 	{ .name = "envrc-write", .tried = "write .envrc", .run = overwrite, .path = ".envrc" },
@@ -167,6 +204,8 @@ static const struct attempt attempts[] = {
 	{ .name = "envrc-chmod", .tried = "change the mode of .envrc", .run = make_executable, .path = ".envrc" },
 	{ .name = "vscode-write", .tried = "write .vscode/tasks.json", .run = overwrite, .path = ".vscode/tasks.json" },
 	{ .name = "vscode-create", .tried = "make a file in .vscode", .run = create_in, .path = ".vscode" },
+	{ .name = "husky-write", .tried = "write .husky/pre-commit", .run = overwrite, .path = ".husky/pre-commit" },
+	{ .name = "husky-create", .tried = "make a hook in .husky", .run = create_in, .path = ".husky" },
 	{ .name = "vscode-move", .tried = "move .vscode away", .run = move, .path = ".vscode" },
 	{ .name = "settings-write", .tried = "write .claude/settings.json", .run = overwrite, .path = ".claude/settings.json" },
 	{ .name = "claude-move", .tried = "move .claude away", .run = move, .path = ".claude" },
@@ -175,7 +214,10 @@ static const struct attempt attempts[] = {
 	PLANT("claude-command", ".claude/commands/run.md"),
 	PLANT("mcp-json", ".mcp.json"),
 	PLANT("idea", ".idea/workspace.xml"),
-	PLANT("husky", ".husky/pre-commit"),
+	PLANT("cursor", ".cursor/mcp.json"),
+	PLANT("devcontainer", ".devcontainer/devcontainer.json"),
+	PLANT("mise", "mise.toml"),
+	PLANT("exrc", ".nvim.lua"),
 	PLANT("own-config", ".claude-sandbox.conf"),
 	{ .name = "mcp-link", .tried = "make .mcp.json as a symbolic link", .run = plant_link, .path = ".mcp.json" },
 	{ 0 },

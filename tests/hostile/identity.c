@@ -216,17 +216,17 @@ static enum verdict rewrite_map(const struct attempt *a)
 }
 
 static const struct attempt attempts[] = {
-	{ .name = "uid-0", .tried = "run as uid or gid 0", .run = is_root },
-	{ .name = "capabilities", .tried = "hold a capability in any set", .run = has_caps },
-	{ .name = "no-new-privs", .tried = "run without no_new_privs", .run = has_nnp },
-	{ .name = "seccomp-filter", .tried = "run without a seccomp filter", .run = has_seccomp },
+	{ .name = "uid-0", .expected = "an ordinary uid", .tried = "run as uid or gid 0", .run = is_root },
+	{ .name = "capabilities", .expected = "five empty sets", .tried = "hold a capability in any set", .run = has_caps },
+	{ .name = "no-new-privs", .expected = "it is set", .tried = "run without no_new_privs", .run = has_nnp },
+	{ .name = "seccomp-filter", .expected = "mode 2", .tried = "run without a seccomp filter", .run = has_seccomp },
 	{ .name = "setuid-0", .tried = "setresuid(0)", .run = set_uid },
 	{ .name = "setuid-other", .tried = "seteuid to a neighbour's uid", .run = set_other_uid },
 	{ .name = "setgid-0", .tried = "setresgid(0)", .run = set_gid },
 	{ .name = "setgroups", .tried = "setgroups to group 0", .run = set_groups },
 	{ .name = "capset", .tried = "raise every capability", .run = raise_caps },
 	{ .name = "ambient", .tried = "raise an ambient capability", .run = raise_ambient },
-	{ .name = "setuid-programs", .tried = "find a mount that honours set-user-id bits", .run = setuid_mounts },
+	{ .name = "setuid-programs", .expected = "every mount is nosuid", .tried = "find a mount that honours set-user-id bits", .run = setuid_mounts },
 	{ .name = "unshare-user", .tried = "unshare a user namespace", .run = new_ns, .nr = CLONE_NEWUSER },
 	{ .name = "unshare-mount", .tried = "unshare a mount namespace", .run = new_ns, .nr = CLONE_NEWNS },
 	{ .name = "unshare-net", .tried = "unshare a network namespace", .run = new_ns, .nr = CLONE_NEWNET },

@@ -55,9 +55,9 @@ static enum verdict queue(const struct attempt *a)
 
 static const struct attempt attempts[] = {
 	{ .name = "sysv-shm", .tried = "attach a shared memory segment of the host's", .run = shm_segment },
-	{ .name = "sysv-shm-list", .tried = "see the host's shared memory segments", .run = shm_list, .path = "/proc/sysvipc/shm" },
-	{ .name = "sysv-sem-list", .tried = "see the host's semaphores", .run = shm_list, .path = "/proc/sysvipc/sem" },
-	{ .name = "sysv-msg-list", .tried = "see the host's message queues", .run = shm_list, .path = "/proc/sysvipc/msg" },
+	{ .name = "sysv-shm-list", .expected = "none", .tried = "see the host's shared memory segments", .run = shm_list, .path = "/proc/sysvipc/shm" },
+	{ .name = "sysv-sem-list", .expected = "none", .tried = "see the host's semaphores", .run = shm_list, .path = "/proc/sysvipc/sem" },
+	{ .name = "sysv-msg-list", .expected = "none", .tried = "see the host's message queues", .run = shm_list, .path = "/proc/sysvipc/msg" },
 	{ .name = "dev-shm", .tried = "read a file in the host's /dev/shm", .run = shm_file },
 	{ .name = "mqueue", .tried = "open a message queue of the host's", .run = queue },
 	{ 0 },

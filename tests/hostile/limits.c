@@ -112,8 +112,8 @@ static enum verdict tmpfs_size(const struct attempt *a)
 }
 
 static const struct attempt attempts[] = {
-	{ .name = "fork-bomb", .tried = "make 6,000 processes", .run = fork_bomb },
-	{ .name = "open-files", .tried = "open 1,100,000 descriptors", .run = open_files },
+	{ .name = "fork-bomb", .expected = "refused before that", .tried = "make 6,000 processes", .run = fork_bomb },
+	{ .name = "open-files", .expected = "refused before that", .tried = "open 1,100,000 descriptors", .run = open_files },
 	{ .name = "raise-nproc", .tried = "raise the hard limit of processes", .run = raise_limit, .nr = RLIMIT_NPROC,
 	  .args = { 1 } },
 	{ .name = "raise-nofile", .tried = "raise the hard limit of open files", .run = raise_limit, .nr = RLIMIT_NOFILE,
@@ -122,8 +122,8 @@ static const struct attempt attempts[] = {
 	{ .name = "real-time", .tried = "become a real-time process", .run = real_time },
 	{ .name = "priority", .tried = "raise the priority", .run = priority },
 	{ .name = "oom-score", .tried = "hide from the out-of-memory killer", .run = oom_score },
-	{ .name = "tmp-size", .tried = "find /tmp larger than memory", .run = tmpfs_size, .path = "/tmp" },
-	{ .name = "shm-size", .tried = "find /dev/shm larger than memory", .run = tmpfs_size, .path = "/dev/shm" },
+	{ .name = "tmp-size", .expected = "less", .tried = "find /tmp larger than memory", .run = tmpfs_size, .path = "/tmp" },
+	{ .name = "shm-size", .expected = "less", .tried = "find /dev/shm larger than memory", .run = tmpfs_size, .path = "/dev/shm" },
 	{ 0 },
 };
 

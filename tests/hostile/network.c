@@ -225,7 +225,7 @@ static enum verdict host_socket(const struct attempt *a)
 #define SOCKET(n, what, f, t, p) { .name = n, .tried = "make a socket: " what, .run = open_socket, .args = { f, t, p } }
 
 static const struct attempt attempts[] = {
-	{ .name = "interfaces", .tried = "find an interface beside lo", .run = interfaces },
+	{ .name = "interfaces", .expected = "only lo", .tried = "find an interface beside lo", .run = interfaces },
 	{ .name = "tcp-out", .tried = "connect to 192.0.2.1:80", .run = dial4, .path = "192.0.2.1", .args = { 80 } },
 	{ .name = "tcp-ssh", .tried = "connect to 198.51.100.1:22", .run = dial4, .path = "198.51.100.1", .args = { 22 } },
 	{ .name = "tcp6-out", .tried = "connect to [2001:db8::1]:443", .run = dial6, .path = "2001:db8::1", .args = { 443 } },
@@ -267,7 +267,7 @@ static const struct attempt attempts[] = {
 	{ .name = "abstract-dgram", .tried = "connect to an abstract datagram socket of the host's", .run = abstract,
 	  .args = { SOCK_DGRAM } },
 	{ .name = "abstract-send", .tried = "send to an abstract datagram socket of the host's", .run = abstract_send },
-	{ .name = "abstract-list", .tried = "see the host's abstract sockets", .run = abstract_list },
+	{ .name = "abstract-list", .expected = "not listed", .tried = "see the host's abstract sockets", .run = abstract_list },
 	{ .name = "unix-socket", .tried = "connect to a socket in a directory of the host's", .run = host_socket },
 	{ 0 },
 };

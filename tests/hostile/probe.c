@@ -1,8 +1,9 @@
 /* cs-probe: tries to break out of the sandbox it runs in, and reports. Static, libc only, so that it runs anywhere.
  *
- * usage: cs-probe [--list] [--only NAME] [KEY=VALUE]...
- * One line an attempt: category, name, verdict, what was tried, what was seen; tabs between. The exit status is 0 where nothing
- * escaped. The token is given reversed: a process's arguments are themselves a place where it may not be seen. */
+ * usage: cs-probe [--list] [--only NAME] [--category NAME] [KEY=VALUE]...
+ * One line an attempt: category, name, verdict, what was tried, what was expected, what was seen; tabs between. The exit
+ * status is 0 where nothing escaped. The token is given reversed: a process's arguments are themselves a place where it
+ * may not be seen. */
 #include "probe.h"
 
 #include <errno.h>
@@ -238,6 +239,10 @@ static bool set(const char *arg)
 
 	if (!value++)
 		return false;
+	if (strncmp(arg, "enihcam=", 8) == 0) {
+		probe.machine = reverse(value);
+		return probe.machine != NULL;
+	}
 	if (strncmp(arg, "nekot=", 6) == 0) {
 		probe.token = reverse(value);
 		return probe.token != NULL;
@@ -261,36 +266,48 @@ static void print(const struct category *c, const struct attempt *a, enum verdic
 	for (char *s = report->seen; *s; s++)
 		if ((unsigned char)*s < 0x20 || *s == 0x7f)
 			*s = '?';
-	printf("%s\t%s\t%s\t%s\t%s\n", c->name, a->name, words[v], a->tried, report->seen);
+	printf("%s\t%s\t%s\t%s\t%s\t%s\n", c->name, a->name, words[v], a->tried, a->expected ? a->expected : "refused", report->seen);
 	(void)fflush(stdout);
+}
+
+struct request {
+	const char *only, *category;
+	bool list;
+};
+
+static bool read_arguments(int argc, char **argv, struct request *q)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--list") == 0) {
+			q->list = true;
+		} else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+			q->only = argv[++i];
+		} else if (strcmp(argv[i], "--category") == 0 && i + 1 < argc) {
+			q->category = argv[++i];
+		} else if (!set(argv[i])) {
+			(void)fprintf(stderr, "cs-probe: unknown argument '%s'\n", argv[i]);
+			return false;
+		}
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
-	const char *only = NULL;
-	bool list = false, escaped = false;
+	struct request q = { 0 };
+	bool escaped = false;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--list") == 0) {
-			list = true;
-		} else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-			only = argv[++i];
-		} else if (!set(argv[i])) {
-			(void)fprintf(stderr, "cs-probe: unknown argument '%s'\n", argv[i]);
-			return 2;
-		}
-	}
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (report == MAP_FAILED)
+	if (report == MAP_FAILED || !read_arguments(argc, argv, &q))
 		return 2;
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++) {
 		for (const struct attempt *a = categories[i]->attempts; a->name; a++) {
 			enum verdict v;
 
-			if (only && strcmp(only, a->name) != 0)
+			if ((q.only && strcmp(q.only, a->name) != 0) || (q.category && strcmp(q.category, categories[i]->name) != 0))
 				continue;
-			if (list) {
+			if (q.list) {
 				printf("%s\t%s\t%s\n", categories[i]->name, a->name, a->tried);
 				continue;
 			}

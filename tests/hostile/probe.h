@@ -23,6 +23,7 @@ struct probe {
 	const char *token;    /* what no file, environment or argument may show */
 	long pid;	      /* of a process of the host's */
 	long tcp, udp;	      /* ports where the host listens on 127.0.0.1 */
+	const char *machine;  /* the host's machine-id; NULL: it has none */
 	long shmkey;	      /* a System V shared memory segment of the host's */
 };
 extern struct probe probe;
@@ -33,6 +34,7 @@ struct attempt {
 	enum verdict (*run)(const struct attempt *a);
 	const char *path;
 	long nr, args[6];
+	const char *expected; /* NULL: "refused" */
 };
 
 struct category {

@@ -91,8 +91,8 @@ static const struct attempt attempts[] = {
 	{ .name = "tioclinux", .tried = "paste into the console (TIOCLINUX)", .run = console, .nr = TIOCLINUX, .args = { 3 } },
 	{ .name = "tioclinux-high", .tried = "TIOCLINUX with high bits set", .run = console, .nr = TIOCLINUX | HIGH,
 	  .args = { 3 } },
-	{ .name = "stdio-terminal", .tried = "find a terminal of the host's in a standard descriptor", .run = inherited },
-	{ .name = "dev-tty", .tried = "find a terminal of the host's in /dev/tty", .run = host_ptys },
+	{ .name = "stdio-terminal", .expected = "none", .tried = "find a terminal of the host's in a standard descriptor", .run = inherited },
+	{ .name = "dev-tty", .expected = "none", .tried = "find a terminal of the host's in /dev/tty", .run = host_ptys },
 	{ 0 },
 };
 
