@@ -53,7 +53,7 @@ static const struct {
 static const char *const absent[] = {
 	".git/hooks/pre-commit", ".git/hooks/cs-probe", ".git/commondir", ".git/config.worktree", ".vscode/cs-probe",
 	".claude/settings.local.json", ".claude/hooks/start.sh", ".claude/commands/run.md", ".mcp.json", ".idea/workspace.xml",
-	".husky/cs-probe", ".cursor/mcp.json", ".devcontainer/devcontainer.json", "mise.toml", ".nvim.lua", ".claude-sandbox.conf", "cs-probe-moved", "cs-probe-setuid",
+	".cursor/mcp.json", ".devcontainer/devcontainer.json", "mise.toml", ".nvim.lua", ".claude-sandbox.conf", "cs-probe-moved", "cs-probe-setuid",
 };
 
 enum { TCP, TCP6, UDP, ABSTRACT, ABSTRACT_DGRAM, UNIX, NSOCKETS };

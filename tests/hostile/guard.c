@@ -205,7 +205,6 @@ static const struct attempt attempts[] = {
 	{ .name = "vscode-write", .tried = "write .vscode/tasks.json", .run = overwrite, .path = ".vscode/tasks.json" },
 	{ .name = "vscode-create", .tried = "make a file in .vscode", .run = create_in, .path = ".vscode" },
 	{ .name = "husky-write", .tried = "write .husky/pre-commit", .run = overwrite, .path = ".husky/pre-commit" },
-	{ .name = "husky-create", .tried = "make a hook in .husky", .run = create_in, .path = ".husky" },
 	{ .name = "vscode-move", .tried = "move .vscode away", .run = move, .path = ".vscode" },
 	{ .name = "settings-write", .tried = "write .claude/settings.json", .run = overwrite, .path = ".claude/settings.json" },
 	{ .name = "claude-move", .tried = "move .claude away", .run = move, .path = ".claude" },
