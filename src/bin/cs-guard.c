@@ -42,6 +42,8 @@ static int take_record(struct sentry *s, const char *r)
 		return strv_add(&s->gitdirs, r + 1);
 	case 'H':
 		return strv_add(&s->heads, r + 1);
+	case 'T':
+		return strv_add(&s->head_texts, r + 1);
 	case 'L':
 		s->git_lifted = true;
 		return 0;
@@ -66,8 +68,9 @@ static int read_spec(struct sentry *s)
 	if (r == 0 && (!s->roots[0] || !s->quarantine || !s->record))
 		r = -EBADMSG;
 	(void)snprintf(s->session, sizeof(s->session), "%llx-%x", (unsigned long long)time(NULL), (unsigned)getpid());
-	s->head_texts = r == 0 ? calloc(strv_len(s->heads) + 1, sizeof(char *)) : NULL;
-	return r < 0 ? r : s->head_texts ? 0 : -ENOMEM;
+	if (r == 0 && strv_len(s->heads) != strv_len(s->head_texts))
+		r = -EBADMSG;
+	return r;
 }
 
 static int open_roots(struct sentry *s)

@@ -50,7 +50,9 @@ struct guard_watch {
 	int socket; /* SOCK_SEQPACKET, each message one line "kind\tpath\tdetail" (no newline, at most GUARD_LINE_MAX):
 		     * ready; quarantined (detail: where to); refused (taken away and not kept); failed (could not be
 		     * taken away); restored; hardlink; nested (a repository that is not guarded by mounts); changed (a
-		     * file that the host may execute); limit (what is not watched); done */
+		     * file that the host may execute); limit (what is not watched); done; and synced,
+		     * which answers any message to the watcher: what had happened by then is dealt with (but for what a
+		     * walk over a large project has yet to find) */
 };
 #define GUARD_LINE_MAX 8192
 int guard_watch_start(const char *helper, const char *project, char *const *watch, const char *quarantine_dir, int pid1_fd,

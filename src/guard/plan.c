@@ -3,11 +3,13 @@
  * then read-only guards, of which one inside another is left out; then links over configuration files and private
  * directories, which may lie inside a read-only guard (.husky/_). */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "guard/private.h"
@@ -159,6 +161,23 @@ static void lift_hooks(struct build *b, const struct guard_git *g)
 	}
 }
 
+/* Each HEAD with its text, so that the watcher can restore one that goes before it has looked. */
+static int watch_heads(struct build *b, char *const *heads)
+{
+	for (; heads && *heads; heads++) {
+		_cleanup_free_ char *file = path_join(*heads, "HEAD"), *text = NULL;
+		struct stat st;
+
+		if (!file)
+			return -ENOMEM;
+		if (lstat(file, &st) == 0 && S_ISREG(st.st_mode))
+			(void)fd_read_file(AT_FDCWD, file, 4096, &text, NULL);
+		if (strv_addf(&b->watch, "H%s", *heads) < 0 || strv_addf(&b->watch, "T%s", text ? text : "") < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int add_git(struct build *b, char *const *list, const struct guard_git *g)
 {
 	if (!strv_contains(list, ".git"))
@@ -172,7 +191,7 @@ static int add_git(struct build *b, char *const *list, const struct guard_git *g
 		return -ENOMEM;
 	if (!strv_contains(list, ".git/hooks"))
 		lift_hooks(b, g);
-	if (watch_all(b, 'g', g->gitdirs) < 0 || watch_all(b, 'H', g->heads) < 0)
+	if (watch_all(b, 'g', g->gitdirs) < 0 || watch_heads(b, g->heads) < 0)
 		return -ENOMEM;
 	return g->common ? strv_addf(&b->watch, "C%s", g->common) : 0;
 }
@@ -190,6 +209,10 @@ static int emit_private(struct build *b, struct fail *f)
 		_cleanup_free_ char *slot = NULL, *inside = NULL;
 
 		r = private_config(b->private_dir, *c, &slot, f);
+		if (r == -ENOENT) { /* gone since the survey */
+			r = 0;
+			continue;
+		}
 		if (r == 0 && asprintf(&inside, GUARD_INSIDE "/%s/config", slot) < 0)
 			r = -ENOMEM;
 		if (r == 0)
@@ -202,7 +225,7 @@ static int emit_private(struct build *b, struct fail *f)
 		r = emit(b, PLAN_GUARD, PLAN_KEEP, NULL, *h, "guard: git hooks");
 		if (r == 0)
 			r = private_hooks(b->private_dir, *h, &slot, f);
-		if (r == -EFBIG) {
+		if (r == -EFBIG || r == -ENOENT) {
 			r = 0;
 			continue;
 		}

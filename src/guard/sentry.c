@@ -22,8 +22,9 @@
 #include "guard/guard.h"
 #include "kernel/openat2.h"
 
-#define QUEUE_MAX  65536
+#define QUEUE_MAX  131072
 #define LINES_MAX  2000
+#define CATCH_UP_MS 20
 #define CHANGED_MAX 100
 #define WATCH_MASK (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define GIT_MASK   (WATCH_MASK | IN_MODIFY | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM)
@@ -93,21 +94,27 @@ int sentry_root_of(const struct sentry *s, const char *path, const char **ret_re
 
 void sentry_enqueue(struct sentry *s, int root, const char *rel, unsigned flags)
 {
+	struct queue *q = s->walking ? &s->slow : &s->fresh;
 	char *entry;
 
-	if (s->queue_len == s->queue_cap) {
-		size_t cap = s->queue_cap ? s->queue_cap * 2 : 256;
-		char **q = cap > 2 * QUEUE_MAX ? NULL : realloc(s->queue, cap * sizeof(*q));
+	if (q->len == q->cap) {
+		size_t cap = q->cap ? q->cap * 2 : 64;
+		char **v = cap > QUEUE_MAX ? NULL : realloc(q->v, cap * sizeof(*v));
 
-		if (!q) {
+		if (!v) {
 			s->overflow = true;
 			return;
 		}
-		s->queue = q;
-		s->queue_cap = cap;
+		q->v = v;
+		q->cap = cap;
 	}
 	if (asprintf(&entry, "%c%04x%s", '0' + root, flags, rel) >= 0)
-		s->queue[s->queue_len++] = entry;
+		q->v[q->len++] = entry;
+}
+
+static bool queue_empty(const struct queue *q)
+{
+	return q->head == q->len;
 }
 
 static struct node *find_node(struct sentry *s, int wd)
@@ -358,15 +365,27 @@ static void scan(struct sentry *s, int root, const char *rel, unsigned flags)
 	closedir(d);
 }
 
-static void scan_next(struct sentry *s)
+static void scan_next(struct sentry *s, struct queue *q)
 {
-	_cleanup_free_ char *entry = s->queue[s->queue_head++];
+	_cleanup_free_ char *entry = q->v[q->head++];
 	unsigned flags = 0;
 
+	s->walking = q == &s->slow;
 	if (sscanf(entry + 1, "%4x", &flags) == 1)
 		scan(s, entry[0] - '0', entry + 5, flags);
-	if (s->queue_head == s->queue_len)
-		s->queue_head = s->queue_len = 0;
+	s->walking = false;
+	if (queue_empty(q))
+		q->head = q->len = 0;
+}
+
+/* Begins a walk over everything, or the count of hard links. */
+static void begin_walk(struct sentry *s, unsigned flags)
+{
+	s->walking = true;
+	sentry_enqueue(s, 0, "", flags);
+	if (s->roots[1] && !flags)
+		sentry_enqueue(s, 1, "", flags);
+	s->walking = false;
 }
 
 static void look_at_event(struct sentry *s, const struct inotify_event *e)
@@ -440,7 +459,7 @@ static bool drain(struct sentry *s)
 
 		if (e->mask & IN_Q_OVERFLOW) {
 			s->overflow = true;
-			sentry_enqueue(s, 0, "", 0);
+			begin_walk(s, 0);
 		} else if (e->mask & IN_IGNORED) {
 			drop_node(s, e->wd);
 		} else {
@@ -523,26 +542,33 @@ static void check_nodes(struct sentry *s)
 	}
 }
 
-/* Walks what is in the queue, events first. */
-static void work_off(struct sentry *s)
+/* One directory of a queue, the fresh one first; false: there is none. */
+static bool step(struct sentry *s)
 {
-	while (s->queue_head < s->queue_len) {
-		while (drain(s))
-			;
-		if (s->queue_head < s->queue_len)
-			scan_next(s);
-	}
-	while (drain(s))
-		;
+	if (!queue_empty(&s->fresh))
+		scan_next(s, &s->fresh);
+	else if (!queue_empty(&s->slow))
+		scan_next(s, &s->slow);
+	else
+		return false;
+	return true;
 }
 
-/* When the queue is empty the next walk begins. */
+static void work_off(struct sentry *s)
+{
+	do
+		while (drain(s))
+			;
+	while (step(s));
+}
+
+/* When the queues are empty the next walk begins. */
 static void walk_on(struct sentry *s)
 {
-	if (s->queue_head < s->queue_len || s->walk == WALK_DONE)
+	if (!queue_empty(&s->fresh) || !queue_empty(&s->slow) || s->walk == WALK_DONE)
 		return;
 	if (s->walk == WALK_TREE) {
-		sentry_enqueue(s, 0, "", NODE_LINKS);
+		begin_walk(s, NODE_LINKS);
 		s->walk = WALK_LINKS;
 	} else {
 		links_report(s);
@@ -550,14 +576,36 @@ static void walk_on(struct sentry *s)
 	}
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Everything that has happened so far is dealt with; a first walk that is still going on gets a bounded time. */
+static void catch_up(struct sentry *s)
+{
+	int64_t end = now_ms() + CATCH_UP_MS;
+
+	do
+		while (drain(s))
+			;
+	while ((!queue_empty(&s->fresh) || (s->walk == WALK_TREE && now_ms() < end)) && step(s));
+	check_all_absent(s);
+	check_known(s);
+}
+
 static void last_look(struct sentry *s)
 {
-	while (s->walk != WALK_DONE || s->queue_head < s->queue_len) {
+	catch_up(s);
+	while (s->walk != WALK_DONE || !queue_empty(&s->fresh) || !queue_empty(&s->slow)) {
 		work_off(s);
 		walk_on(s);
 	}
 	if (s->overflow) {
-		sentry_enqueue(s, 0, "", 0);
+		begin_walk(s, 0);
 		work_off(s);
 	}
 	check_all_absent(s);
@@ -577,6 +625,7 @@ static bool wait_for_more(struct sentry *s, int timeout)
 		{ .fd = s->pid1 >= 0 && !s->socket_open ? -1 : s->socket, .events = POLLIN },
 	};
 	char ignored[256];
+	ssize_t n;
 
 	if (s->inotify < 0 && (timeout < 0 || timeout > 50))
 		timeout = 50; /* no watches at all: look often */
@@ -586,7 +635,13 @@ static bool wait_for_more(struct sentry *s, int timeout)
 		check_all_absent(s);
 	if (p[1].revents)
 		return false;
-	if (p[2].revents && recv(s->socket, ignored, sizeof(ignored), MSG_DONTWAIT) == 0) {
+	if (!p[2].revents)
+		return true;
+	n = recv(s->socket, ignored, sizeof(ignored), MSG_DONTWAIT);
+	if (n > 0) {
+		catch_up(s);
+		sentry_say(s, "synced", s->roots[0], "%u", s->seq);
+	} else if (n == 0) {
 		if (s->pid1 < 0)
 			return false;
 		s->socket_open = false;
@@ -604,20 +659,13 @@ void sentry_run(struct sentry *s)
 	if (s->inotify < 0)
 		sentry_say(s, "limit", s->roots[0], "no inotify (fs.inotify.max_user_instances): looked at every 50 ms");
 	sentry_say(s, "ready", s->roots[0], "%d", s->nnodes);
-	sentry_enqueue(s, 0, "", 0);
-	if (s->roots[1])
-		sentry_enqueue(s, 1, "", 0);
-	for (;;) {
-		bool more = s->queue_head < s->queue_len;
-
+	begin_walk(s, 0);
+	do {
 		while (drain(s))
 			;
-		if (more)
-			scan_next(s);
+		(void)step(s);
 		walk_on(s);
-		if (!wait_for_more(s, s->walk != WALK_DONE || s->queue_head < s->queue_len ? 0 : -1))
-			break;
-	}
+	} while (wait_for_more(s, s->walk != WALK_DONE || !queue_empty(&s->fresh) || !queue_empty(&s->slow) ? 0 : -1));
 	last_look(s);
 	sentry_say(s, "done", s->roots[0], "%u kept in quarantine", s->kept);
 }

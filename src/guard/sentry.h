@@ -37,6 +37,11 @@ struct old_config { /* how a pre-existing nested repository's config looked */
 	size_t len;
 };
 
+struct queue {
+	char **v; /* "<root digit><flags, 4 hex digits><path>" */
+	size_t head, len, cap;
+};
+
 struct links;
 
 struct sentry {
@@ -52,14 +57,14 @@ struct sentry {
 	char **absent;	 /* absolute */
 	char **gitdirs;	 /* absolute, known */
 	char **heads;	 /* absolute git directories */
-	char **head_texts; /* beside heads: the last good HEAD, may be NULL entries ("") */
+	char **head_texts; /* beside heads: the last good HEAD, or "" */
 
 	struct node *nodes; /* nnodes used; free ones have wd -1 */
 	int nnodes, cap;
 	int bucket[SENTRY_BUCKETS];
 
-	char **queue; /* directories to scan: "<root digit><flags hex> path" */
-	size_t queue_head, queue_len, queue_cap;
+	struct queue fresh, slow; /* directories to scan: those that just appeared, and those of a walk */
+	bool walking;		  /* what is found now belongs to a walk */
 	enum { WALK_TREE, WALK_LINKS, WALK_DONE } walk; /* all directories watched; then all hard links counted */
 	bool git_lifted; /* guard = !.git */
 

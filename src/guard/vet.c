@@ -369,7 +369,7 @@ void vet_head(struct sentry *s, const char *gitdir)
 		s->head_texts[i] = TAKE_PTR(text);
 		return;
 	}
-	if (!s->head_texts[i])
+	if (!head_good(s->head_texts[i], strlen(s->head_texts[i])))
 		return;
 	if (r != -ENOENT)
 		take(s, root, rel, "HEAD", "not a HEAD that git accepts");

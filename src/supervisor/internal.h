@@ -193,6 +193,8 @@ int trail_start(struct supervisor *sv, const struct supervisor_spec *spec); /* b
 void trail_ready(struct supervisor *sv); /* pid 1 stands: the guard's watcher begins */
 void trail_began(struct supervisor *sv); /* the first session runs */
 void trail_event(struct supervisor *sv, const char *kind, const char *subject, const char *msg);
+/* Waits, for a fifth of a second at most, until the guard's watcher has dealt with what has happened so far. */
+void trail_sync(struct supervisor *sv);
 void trail_settle(struct supervisor *sv); /* everything inside is dead: last words of the guard */
 char *trail_receipt(struct supervisor *sv); /* text for stderr, NULL where there is nothing to say; caller frees */
 void trail_end(struct supervisor *sv);	    /* writes the audit */

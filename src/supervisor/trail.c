@@ -27,6 +27,7 @@
 #define FINDINGS_MAX  200U /* of a kind, for the receipt */
 #define GUARD_STARTS  3
 #define GUARD_WAIT_MS 5000
+#define GUARD_SYNC_MS 200
 #define WRITER_WAIT_MS 10000
 
 struct event {
@@ -52,7 +53,7 @@ struct trail {
 	struct guard_watch guard;
 	ev_io guard_io;
 	unsigned guard_starts;
-	bool guard_done;
+	bool guard_done, guard_synced;
 
 	char **quarantined, **git_config, **displaced, **noted; /* lines of the receipt */
 };
@@ -222,7 +223,9 @@ static void guard_line(struct trail *t, char *line)
 		t->guard_done = true;
 		return;
 	}
-	if (strcmp(line, "ready") == 0 || strcmp(line, "walked") == 0)
+	if (strcmp(line, "synced") == 0)
+		t->guard_synced = true;
+	if (strcmp(line, "ready") == 0 || strcmp(line, "synced") == 0)
 		return;
 	if (strcmp(line, "quarantined") == 0 || strcmp(line, "refused") == 0)
 		keep(&t->quarantined, path, str_empty(detail) ? "taken away" : detail);
@@ -338,6 +341,23 @@ void trail_began(struct supervisor *sv)
 
 	if (t && !t->id && !ev_is_active(&t->soon))
 		ev_timer_start(sv->loop, &t->soon);
+}
+
+void trail_sync(struct supervisor *sv)
+{
+	struct trail *t = sv->trail;
+	struct pollfd p = { .fd = t ? t->guard.socket : -1, .events = POLLIN };
+	int64_t end = sv_now_ms() + GUARD_SYNC_MS;
+	int r = 0;
+
+	if (p.fd < 0)
+		return;
+	t->guard_synced = false;
+	if (send(p.fd, "sync", 4, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+	while (r >= 0 && !t->guard_synced && sv_now_ms() < end)
+		if (poll(&p, 1, (int)MAX(end - sv_now_ms(), (int64_t)0)) > 0)
+			r = guard_read(t);
 }
 
 static void guard_finish(struct trail *t)
