@@ -148,6 +148,7 @@ static void test_questions(void **state _unused_)
 
 static void test_everything_on(void **state _unused_)
 {
+	static const char all[] = "\x1b[>1u\x1b[>4;2m\x1b=\x0e\x1b[1r\x1b]4;1;x\a\x1b[2 q";
 	char out[TERMFILTER_ROOM(64)], restore[TERMFILTER_RESTORE_MAX];
 	struct termfilter t;
 
@@ -159,7 +160,7 @@ static void test_everything_on(void **state _unused_)
 		(void)termfilter_run(&t, s, (size_t)n, out);
 	}
 	for (int i = 0; i < 300; i++)
-		(void)termfilter_run(&t, "\x1b[>1u\x1b[>4;2m\x1b=\x0e\x1b[1r\x1b]4;1;x\a\x1b[2 q", 35, out);
+		(void)termfilter_run(&t, all, sizeof(all) - 1, out);
 	assert_in_range(termfilter_restore(&t, restore), 100, TERMFILTER_RESTORE_MAX - 20);
 }
 
