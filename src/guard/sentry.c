@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "guard/guard.h"
@@ -651,6 +652,8 @@ static bool wait_for_more(struct sentry *s, int timeout)
 
 void sentry_run(struct sentry *s)
 {
+	bool trimmed = false;
+
 	for (size_t i = 0; i < SENTRY_BUCKETS; i++)
 		s->bucket[i] = -1;
 	watch_first(s);
@@ -660,12 +663,20 @@ void sentry_run(struct sentry *s)
 		sentry_say(s, "limit", s->roots[0], "no inotify (fs.inotify.max_user_instances): looked at every 50 ms");
 	sentry_say(s, "ready", s->roots[0], "%d", s->nnodes);
 	begin_walk(s, 0);
-	do {
+	for (;;) {
+		bool idle;
+
 		while (drain(s))
 			;
 		(void)step(s);
 		walk_on(s);
-	} while (wait_for_more(s, s->walk != WALK_DONE || !queue_empty(&s->fresh) || !queue_empty(&s->slow) ? 0 : -1));
+		idle = s->walk == WALK_DONE && queue_empty(&s->fresh) && queue_empty(&s->slow);
+		if (idle && !trimmed)
+			mem_trim(); /* the first sleep after the walk, likely a long one */
+		trimmed = trimmed || idle;
+		if (!wait_for_more(s, idle ? -1 : 0))
+			break;
+	}
 	last_look(s);
 	sentry_say(s, "done", s->roots[0], "%u kept in quarantine", s->kept);
 }

@@ -85,7 +85,6 @@ static void on_ready(struct supervisor *sv, const struct ipc_msg *m, int *fds, s
 	for (struct session *s = sv->sessions; s; s = s->next)
 		if (s->state == SESSION_WAITING)
 			session_send(s);
-	sv_ready(sv);
 }
 
 static void on_failed(struct supervisor *sv, const struct ipc_msg *m, int *fds _unused_, size_t nfds _unused_)

@@ -101,7 +101,7 @@ struct supervisor {
 	int64_t started;
 
 	struct engine_instance engine;
-	struct plan *plan; /* until the sandbox stands */
+	struct plan *plan; /* until the audit has it */
 	ev_io inner_io, launcher_io, control_io, inotify_io;
 	ev_timer timeout, kill_timer, idle;
 	ev_periodic never;
@@ -136,7 +136,6 @@ struct supervisor {
 void sv_log(struct supervisor *sv, const char *fmt, ...) _printf_(2, 3);
 void sv_stop(struct supervisor *sv, const char *reason, bool ordered, uint64_t grace_ms);
 void sv_fail(struct supervisor *sv, const char *msg, const char *hint); /* nothing was started: all clients hear it */
-void sv_ready(struct supervisor *sv);
 void sv_session_over(struct supervisor *sv, struct session *s);
 void sv_idle_cpu(struct supervisor *sv, uint64_t cpu_ms);
 int64_t sv_now_ms(void);
@@ -190,7 +189,7 @@ int info_json(const struct supervisor *sv, struct buf *out);
 
 /* trail.c: audit, guard and receipts */
 int trail_start(struct supervisor *sv, const struct supervisor_spec *spec); /* before the engine starts */
-void trail_ready(struct supervisor *sv); /* pid 1 stands: the guard's watcher begins */
+void trail_watch(struct supervisor *sv); /* cs-enter starts: so does the guard's watcher, beside it */
 void trail_began(struct supervisor *sv); /* the first session runs */
 void trail_event(struct supervisor *sv, const char *kind, const char *subject, const char *msg);
 /* Waits, for a fifth of a second at most, until the guard's watcher has dealt with what has happened so far. */

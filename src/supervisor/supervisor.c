@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -122,13 +121,6 @@ void sv_session_over(struct supervisor *sv, struct session *s)
 	}
 	if (sv->state == SV_RUNNING && !session_any_lasting(sv))
 		sv_stop(sv, "ended", false, s->tty ? NATURAL_GRACE : 0);
-}
-
-void sv_ready(struct supervisor *sv)
-{
-	trail_ready(sv);
-	sv->plan = plan_free(sv->plan);
-	(void)malloc_trim(0);
 }
 
 static void on_launcher(struct ev_loop *loop, ev_io *w, int revents _unused_)
@@ -250,6 +242,7 @@ static void start_engine(struct supervisor *sv)
 	ev_io_init(&sv->launcher_io, on_launcher, sv->engine.launcher_fd, EV_READ);
 	sv->launcher_io.data = sv;
 	ev_io_start(sv->loop, &sv->launcher_io);
+	trail_watch(sv);
 }
 
 /* Everything inside is dead. */

@@ -15,6 +15,7 @@
 
 #include "audit/audit.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "guard/guard.h"
@@ -39,7 +40,6 @@ struct trail {
 	struct supervisor *sv;
 	struct event *events, **tail;
 	size_t nevents, dropped;
-	char *policy;
 	unsigned keep_days;
 	int64_t id; /* in the audit; 0: not begun */
 	ev_timer soon;
@@ -88,8 +88,12 @@ static int write_events(struct trail *t, struct audit *a)
 {
 	int r = 0;
 
-	if (!t->id)
-		r = audit_begin(a, t->sv->name, t->sv->project, "native", t->policy, &t->id);
+	if (!t->id) {
+		_cleanup_json_ struct json_object *policy = t->sv->plan ? plan_text_json(t->sv->plan) : NULL;
+
+		r = audit_begin(a, t->sv->name, t->sv->project, "native",
+				policy ? json_object_to_json_string_ext(policy, JSON_C_TO_STRING_PLAIN) : NULL, &t->id);
+	}
 	for (struct event *e = t->events; r >= 0 && e; e = e->next)
 		r = audit_event(a, t->id, e->kind, e->subject, e->detail);
 	if (r >= 0 && t->dropped) {
@@ -145,6 +149,8 @@ static void on_writer(struct ev_loop *loop, ev_io *w, int revents _unused_)
 		;
 	if (t->events && t->sv->state < SV_ENDED)
 		ev_timer_start(t->sv->loop, &t->soon);
+	else
+		mem_trim();
 }
 
 static void on_soon(struct ev_loop *loop, ev_timer *w, int revents _unused_)
@@ -163,8 +169,8 @@ static void on_soon(struct ev_loop *loop, ev_timer *w, int revents _unused_)
 		return;
 	}
 	forget_events(t);
-	free(t->policy);
-	t->policy = NULL;
+	/* From here on the plan is the audit's: this process sleeps without it. */
+	t->sv->plan = plan_free(t->sv->plan);
 	t->writer = p[0];
 	ev_io_init(&t->writer_io, on_writer, t->writer, EV_READ);
 	t->writer_io.data = t;
@@ -271,7 +277,7 @@ static void on_guard(struct ev_loop *loop, ev_io *w, int revents _unused_)
 		return;
 	ev_io_stop(loop, w);
 	guard_reap(t);
-	if (t->guard_done || t->sv->state != SV_RUNNING)
+	if (t->guard_done || t->sv->state >= SV_STOPPING)
 		return;
 	/* Killed: another one's first look covers the gap. */
 	trail_event(t->sv, "warning", "guard", "the watcher of guarded paths died");
@@ -285,12 +291,15 @@ static void guard_start(struct trail *t)
 
 	if (!t->helper || !t->watch)
 		return;
-	if (t->guard_starts++ >= GUARD_STARTS || guard_watch_start(t->helper, sv->project, t->watch, t->quarantine, sv->pid1_fd,
+	if (t->guard_starts++ >= GUARD_STARTS || guard_watch_start(t->helper, sv->project, t->watch, t->quarantine, sv->engine.launcher_fd,
 								   &t->guard, &f) < 0) {
 		t->guard.socket = -1;
 		sv_log(sv, "guard: %s", f.msg);
 		keep(&t->noted, "guard", f.msg[0] ? f.msg : "it could not be kept running");
-		sv_stop(sv, "guard failed", true, 0);
+		if (sv->state == SV_STARTING)
+			sv_fail(sv, f.msg, f.hint);
+		else
+			sv_stop(sv, "guard failed", true, 0);
 		return;
 	}
 	ev_io_init(&t->guard_io, on_guard, t->guard.socket, EV_READ);
@@ -298,16 +307,10 @@ static void guard_start(struct trail *t)
 	ev_io_start(sv->loop, &t->guard_io);
 }
 
-void trail_ready(struct supervisor *sv)
+void trail_watch(struct supervisor *sv)
 {
-	struct trail *t = sv->trail;
-	_cleanup_json_ struct json_object *o = NULL;
-
-	if (!t)
-		return;
-	guard_start(t);
-	o = plan_text_json(sv->plan);
-	t->policy = o ? strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)) : NULL;
+	if (sv->trail)
+		guard_start(sv->trail);
 }
 
 /* ---- beginning and end ---- */
