@@ -1,11 +1,11 @@
 /* Fills a manual page's template (scdoc(5)) from the tables: `gen-man TEMPLATE` prints it, each line that is
  * @COMMANDS@, @RUN@ or @KEYS@ replaced. Runs at build time. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "cli/cmd.h"
-#include "cli/help.h"
 #include "cli/runopts.h"
 #include "policy/option.h"
 
@@ -39,27 +39,20 @@ static void put_options(const struct cmd_option *o)
 
 static void commands(void)
 {
-	const char *section;
+	for (size_t k = 0; cmd_table[k]; k++) {
+		const struct cmd *c = cmd_table[k];
 
-	for (size_t i = 0; (section = help_section(i)); i++) {
-		(void)printf("## %s\n\n", section);
-		for (size_t k = 0; cmd_table[k]; k++) {
-			const struct cmd *c = cmd_table[k];
-
-			if (strcmp(c->section, section))
-				continue;
-			(void)printf("*%s* ", c->name);
-			put(c->args);
-			(void)printf("\n\t");
-			put(c->summary);
+		(void)printf("## %s\n\n*claude-sandbox %s* ", c->name, c->name);
+		put(c->args);
+		(void)printf("++\n%c", toupper((unsigned char)c->summary[0]));
+		put(c->summary + 1);
+		(void)printf(".\n\n");
+		if (c->help) {
+			put(c->help);
 			(void)printf("\n\n");
-			if (c->help) {
-				put(c->help);
-				(void)printf("\n\n");
-			}
-			if (strcmp(c->name, "run"))
-				put_options(c->options);
 		}
+		if (strcmp(c->name, "run"))
+			put_options(c->options);
 	}
 }
 
