@@ -133,6 +133,13 @@ static int set_own(struct compose *c)
 	for (size_t i = 0; i < ARRAY_SIZE(vars); i++)
 		if (env_set(&c->plan->env, vars[i].name, vars[i].value) < 0)
 			return -ENOMEM;
+	/* an empty entry stands for the usual ones (ncurses(3X), TERMINFO_DIRS) */
+	if (c->survey->terminfo) {
+		_cleanup_free_ char *dirs = NULL;
+
+		if (asprintf(&dirs, "%s:", c->survey->terminfo) < 0 || env_set(&c->plan->env, "TERMINFO_DIRS", dirs) < 0)
+			return -ENOMEM;
+	}
 	if (!env_get(c->plan->env, "LANG") && !env_get(c->plan->env, "LC_ALL"))
 		return env_set(&c->plan->env, "LANG", "C.UTF-8");
 	return 0;

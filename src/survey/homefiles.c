@@ -240,13 +240,14 @@ int survey_terminfo(struct survey *s, const char *term)
 		".local/ghostty/share/terminfo",
 	};
 	const char *env = getenv("TERMINFO"), *dirs = getenv("TERMINFO_DIRS");
-	_cleanup_free_ char *inside = path_join(s->home, ".terminfo");
+	_cleanup_free_ char *own = path_join(s->home, ".terminfo");
 	_cleanup_strv_ char **candidates = NULL;
 	int r = 0;
 
-	if (!inside)
+	if (!own)
 		return -ENOMEM;
-	if (!term_is_sane(term))
+	/* the user's own ~/.terminfo is shown already, and looked into first */
+	if (!term_is_sane(term) || terminfo_has(own, term))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
 		if (terminfo_has(system[i], term))
@@ -257,13 +258,18 @@ int survey_terminfo(struct survey *s, const char *term)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(others) && r == 0; i++)
 		r = strv_take(&candidates, path_join(s->home, others[i]));
-	/* shown where ncurses looks by itself; the user's own ~/.terminfo is shown already and is first */
-	if (r < 0 || terminfo_has(inside, term))
-		return r;
-	for (char **c = candidates; c && *c; c++)
-		if (path_is_absolute(*c) && terminfo_has(*c, term))
-			return survey_show(s, *c, inside);
-	return 0;
+	for (char **c = candidates; c && *c && r == 0; c++) {
+		size_t had = s->nshows;
+
+		if (!path_is_absolute(*c) || !terminfo_has(*c, term))
+			continue;
+		r = survey_is_system(*c) ? 0 : survey_show(s, *c, *c);
+		if (r < 0 || (!survey_is_system(*c) && s->nshows == had))
+			continue;
+		s->terminfo = strdup(*c);
+		return s->terminfo ? 0 : -ENOMEM;
+	}
+	return r;
 }
 
 int survey_find_homefiles(struct survey *s)

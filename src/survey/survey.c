@@ -155,6 +155,7 @@ struct survey *survey_free(struct survey *s)
 	free(s->shell);
 	free(s->project);
 	free(s->repository);
+	free(s->terminfo);
 	strv_free(s->etc);
 	strv_free(s->path);
 	strv_free(s->path_home);

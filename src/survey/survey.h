@@ -43,6 +43,7 @@ struct survey {
 	char **etc;	  /* the chosen files of /etc that exist, absolute: directories are bound, files copied */
 	struct survey_show *shows; /* read-only from the real home: git's and the editor's configuration, the agent's... */
 	size_t nshows;
+	char *terminfo;	  /* a directory that knows this terminal, where none of the usual ones does; or NULL */
 	char **path;	  /* PATH entries that will exist inside, in order */
 	char **path_home; /* entries of PATH below the home that no toolchain claims: not inside */
 	struct survey_tool *tools;

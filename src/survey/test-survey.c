@@ -349,7 +349,10 @@ static void toolchains(void **state)
 		    ".local/share/keyrings/login.keyring", ".local/share/pipx/venvs/x/pip.conf", ".netrc" } },
 		{ "uv", ".local/share/uv/python/cpython-3.12/bin", ".local/share/uv/python/cpython-3.12/lib/libpython.so",
 		  { ".local/share/uv/credentials/credentials.toml" } },
-		{ "go", "go/bin", "go/bin/gopls", { ".config/go/env", ".netrc", "go/pkg/mod/cache/vcs/x" } },
+		{ "go", "sdk/go1.22/bin", "sdk/go1.22/src/fmt/print.go", { ".config/go/env" } },
+		{ "gopath", "go/bin", "go/bin/gopls", { ".config/go/env", ".netrc", "go/pkg/mod/cache/vcs/x", "go/src/corp/x.go" } },
+		{ "fnm-shell", ".local/state/fnm_multishells/1_2/bin", ".local/state/fnm_multishells/1_2/lib/x.js",
+		  { ".local/state/fnm_multishells/1_2/etc/npmrc" } },
 		{ "pnpm", ".local/share/pnpm", ".local/share/pnpm/pnpm", { ".local/share/pnpm/rc", ".config/pnpm/rc", ".config/pnpm/auth.ini" } },
 		{ "yarn", ".yarn/bin", ".yarn/lib/cli.js", { ".yarnrc.yml", ".yarnrc" } },
 		{ "bun", ".bun/bin", ".bun/install/global/node_modules/x.js", { ".bunfig.toml", ".bun/install/global/bunfig.toml", ".bun/install/cache/x" } },
@@ -543,17 +546,18 @@ static void terminfo(void **state)
 	put(at(".local/kitty.app/lib/kitty/terminfo/x/xterm-of-mine"), "x");
 	setenv("TERM", "xterm-of-mine", 1);
 	s = look(at("project"));
-	assert_string_equal(shown(s, at(".terminfo")), at(".local/kitty.app/lib/kitty/terminfo"));
+	assert_string_equal(s->terminfo, at(".local/kitty.app/lib/kitty/terminfo"));
+	assert_non_null(shown(s, s->terminfo));
 	setenv("TERM", "../../etc/x", 1);
 	none = look(at("project"));
-	assert_null(shown(none, at(".terminfo")));
+	assert_null(none->terminfo);
 	put(at("res/78/xterm-other"), "x");
 	setenv("TERMINFO", at("res"), 1);
 	setenv("TERM", "xterm-other", 1);
 	{
 		_cleanup_survey_ struct survey *e = look(at("project"));
 
-		assert_string_equal(shown(e, at(".terminfo")), at("res"));
+		assert_string_equal(e->terminfo, at("res"));
 	}
 }
 
