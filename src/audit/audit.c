@@ -55,6 +55,7 @@ struct audit {
 	int64_t last_sandbox; /* whom "lost" is written for */
 	int error;	      /* why, negative errno; 0: none is being lost */
 	char problem[160];
+	pid_t supervisor;
 };
 
 static int64_t now_ms(void)
@@ -98,8 +99,14 @@ int audit_open_at(const char *path, struct audit **ret, struct fail *f)
 		audit_close(a);
 		return fail_set(f, -k, "cannot use the audit database, '%s'", path);
 	}
+	a->supervisor = getpid();
 	*ret = a;
 	return r;
+}
+
+void audit_for(struct audit *a, pid_t supervisor)
+{
+	a->supervisor = supervisor;
 }
 
 int audit_open(struct audit **ret, struct fail *f)
@@ -339,8 +346,8 @@ static int insert_sandbox(struct audit *a, const char *name, const char *project
 		sqlite3_bind_text(s, 3, engine, -1, SQLITE_STATIC);
 		sqlite3_bind_text(s, 4, policy, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(s, 5, now_ms());
-		sqlite3_bind_int64(s, 6, getpid());
-		sqlite3_bind_int64(s, 7, pid_start(getpid()));
+		sqlite3_bind_int64(s, 6, a->supervisor);
+		sqlite3_bind_int64(s, 7, pid_start(a->supervisor));
 		sqlite3_bind_text(s, 8, boot ? boot : "", -1, SQLITE_STATIC);
 		rc = sqlite3_step(s);
 	}

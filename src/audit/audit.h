@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/fail.h"
 
@@ -17,6 +18,10 @@ int audit_open_at(const char *path, struct audit **ret, struct fail *f);
 /* Writes what is still waiting (at most 2 s), and closes. Takes NULL. */
 struct audit *audit_close(struct audit *a);
 DEFINE_CLEANUP(struct audit, audit_close)
+
+/* Whose sandboxes audit_begin() records: the supervisor, where it is not the calling process (a child of it writes).
+ * A record whose supervisor is gone is closed by audit_expire(). */
+void audit_for(struct audit *a, pid_t supervisor);
 
 /* A sandbox's start: policy_json is the effective policy (NULL: none). The id is used for all that follows. Also
  * makes the event "start". Negative errno: not recorded. */

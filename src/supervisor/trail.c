@@ -42,6 +42,7 @@ struct trail {
 	size_t nevents, dropped;
 	unsigned keep_days;
 	int64_t id; /* in the audit; 0: not begun */
+	pid_t supervisor; /* ours, which is not that of the child that writes */
 	ev_timer soon;
 	ev_io writer_io;
 	int writer; /* pipe from the writing child */
@@ -49,7 +50,7 @@ struct trail {
 
 	char *helper, *git_private, *quarantine;
 	char **watch;
-	bool git_apply, lasting;
+	bool git_apply, lasting, audit_failed;
 	struct guard_watch guard;
 	ev_io guard_io;
 	unsigned guard_starts;
@@ -88,6 +89,7 @@ static int write_events(struct trail *t, struct audit *a)
 {
 	int r = 0;
 
+	audit_for(a, t->supervisor);
 	if (!t->id) {
 		_cleanup_json_ struct json_object *policy = t->sv->plan ? plan_text_json(t->sv->plan) : NULL;
 
@@ -142,8 +144,12 @@ static void on_writer(struct ev_loop *loop, ev_io *w, int revents _unused_)
 		ev_io_stop(loop, w);
 	if (read(t->writer, &id, sizeof(id)) == (ssize_t)sizeof(id) && id > 0)
 		t->id = id;
-	else
+	else {
 		sv_log(t->sv, "the audit could not be written");
+		if (!t->audit_failed)
+			keep(&t->noted, "audit", "it could not be written: events of this sandbox are not recorded");
+		t->audit_failed = true;
+	}
 	t->writer = fd_close(t->writer);
 	while (waitpid(t->writer_pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -323,6 +329,7 @@ int trail_start(struct supervisor *sv, const struct supervisor_spec *spec)
 		return -ENOMEM;
 	sv->trail = t;
 	t->sv = sv;
+	t->supervisor = getpid();
 	t->tail = &t->events;
 	t->writer = t->guard.socket = -1;
 	t->helper = spec->guard_helper ? strdup(spec->guard_helper) : NULL;
