@@ -224,13 +224,12 @@ bats_all() { # FILE...
 lines_of() {
 	local name=$1 ok bad skip status
 	shift
-	"$@" >"$work/$name.out" 2>&1
-	status=$?
+	"$@" 2>&1 </dev/null | tee "$work/$name.out"
+	status=${PIPESTATUS[0]}
 	ok=$(grep -c '^ok ' "$work/$name.out")
 	bad=$(grep -c '^not ok ' "$work/$name.out")
 	skip=$(grep -c '^skip ' "$work/$name.out")
 	[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
-	cat "$work/$name.out"
 	result "$name" "$ok" "$bad" "$skip"
 	say "$name: $ok $bad $skip (passed, failed, skipped)"
 }

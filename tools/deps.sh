@@ -26,6 +26,7 @@ test|header:cmocka.h|libcmocka-dev|libcmocka-devel|cmocka|cmocka-dev|unit tests
 test|bats|bats|bats|bats|bats|end-to-end tests
 test|git|git|git|git|git|the tests' projects are repositories
 test|tmux|tmux|tmux|tmux|tmux|tests of what a terminal shows
+test|zsh|zsh|zsh|zsh|zsh|the completions are tried in it
 test|jq|jq|jq|jq|jq|tests read JSON with it
 test|strace|strace|strace|strace|strace|tests see what the program asks of the kernel
 test|setpriv|util-linux|util-linux|util-linux|setpriv|runs the tests as an ordinary user too

@@ -24,6 +24,6 @@ load common
 }
 
 @test "a skip that is not allowed fails where CI is set" {
-	run env CI=true bash -c ". '$CS_TOP/tests/lib/common.bash'; skip() { echo skipped; }; skip_or_fail 'no such thing'" </dev/null
+	run env CI=true bash -c "skip() { echo skipped; }; . '$CS_TOP/tests/lib/common.bash'; skip_or_fail 'no such thing'" </dev/null
 	[ "$status" = 1 ]
 }
