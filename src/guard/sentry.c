@@ -27,6 +27,7 @@
 #define LINES_MAX  2000
 #define CATCH_UP_MS 20
 #define CHANGED_MAX 100
+#define INDEX_AFTER_MS 500 /* an index is written once per command: a script's worth of them is looked at once */
 #define WATCH_MASK (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define GIT_MASK   (WATCH_MASK | IN_MODIFY | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM)
 
@@ -202,7 +203,8 @@ static void watch(struct sentry *s, int fd, int root, const char *rel, unsigned 
 	}
 	if (s->inotify < 0 || fchdir(fd) < 0)
 		return;
-	wd = inotify_add_watch(s->inotify, ".", (flags & (NODE_GITDIR | NODE_HOOKS | NODE_WORKTREES)) ? GIT_MASK : WATCH_MASK);
+	wd = inotify_add_watch(s->inotify, ".", IN_MASK_ADD |
+			       ((flags & (NODE_GITDIR | NODE_HOOKS | NODE_WORKTREES)) ? GIT_MASK : WATCH_MASK));
 	if (wd >= 0)
 		put_node(s, wd, root, rel, flags);
 	else if (errno == ENOSPC)
@@ -258,9 +260,12 @@ static void note_changed(struct sentry *s, const char *name, const char *path)
 static void look_at(struct sentry *s, int root, const char *dir, const char *name)
 {
 	_cleanup_free_ char *rel = sentry_join(dir, name), *path = rel ? sentry_absolute(s, root, rel) : NULL;
+	bool on_way = false;
 
-	if (!path || check_absent(s, root, dir, name, path))
+	if (!path || check_absent(s, root, dir, name, path) || vet_way(s, root, dir, name, path, &on_way))
 		return;
+	if (on_way)
+		sentry_enqueue(s, root, rel, 0);
 	if (strcmp(name, ".git") == 0)
 		vet_dotgit(s, root, dir);
 	else if (strcmp(name, "HEAD") == 0 || strcmp(name, "objects") == 0 || strcmp(name, "refs") == 0 || strcmp(name, "commondir") == 0)
@@ -278,14 +283,19 @@ static bool is_one_of(const char *name, const char *const *names, size_t n)
 /* Is a directory of this name worth watching in one of this kind, and as what? */
 static bool child_watched(unsigned flags, const char *name, unsigned *ret)
 {
-	static const char *const of_git[] = { "objects", "refs", "logs", "info", "hooks", "modules", "worktrees", "lfs" };
+	static const char *const of_git[] = { "hooks", "modules", "worktrees" };
+	static const char *const leaves[] = { "objects", "lfs", "annex" };
 	static const char *const of_tools[] = { ".git", "node_modules", ".venv", "venv", "__pycache__", ".tox" };
 
 	*ret = 0;
-	if (flags & NODE_HOOKS)
+	if (flags & (NODE_HOOKS | NODE_LEAF))
 		return false;
-	if (flags & NODE_GITDIR)
-		return !is_one_of(name, of_git, ARRAY_SIZE(of_git));
+	if (flags & (NODE_GITDIR | NODE_WITHIN)) {
+		*ret = NODE_WITHIN;
+		if ((flags & NODE_GITDIR) && is_one_of(name, leaves, ARRAY_SIZE(leaves)))
+			*ret |= NODE_LEAF;
+		return (flags & NODE_WITHIN) || !is_one_of(name, of_git, ARRAY_SIZE(of_git));
+	}
 	if (flags & NODE_MODULES)
 		*ret = NODE_MODULES;
 	else if (flags & NODE_WORKTREES)
@@ -328,7 +338,7 @@ static void scan_entry(struct sentry *s, int root, const char *rel, unsigned fla
 	if (!sub)
 		return;
 	look_at(s, root, rel, e->d_name);
-	if (flags & (NODE_GITDIR | NODE_HOOKS))
+	if (flags & (NODE_GITDIR | NODE_HOOKS | NODE_WITHIN))
 		vet_in_gitdir(s, root, rel, flags, e->d_name);
 	if (e->d_type == DT_UNKNOWN && sentry_stat(s, root, sub, &st) == 0)
 		is_dir = S_ISDIR(st.st_mode);
@@ -346,10 +356,14 @@ static void scan(struct sentry *s, int root, const char *rel, unsigned flags)
 	if (fd < 0)
 		return;
 	if (!(flags & NODE_LINKS)) {
+		unsigned adopted = vet_adopted(s, root, rel);
+
 		if (vet_is_known(s, root, rel))
 			flags = NODE_GITDIR | NODE_KNOWN;
-		else if (vet_is_adopted(s, root, rel) || ((flags & NODE_MODULES) && fstatat(fd, "HEAD", &st, AT_SYMLINK_NOFOLLOW) == 0))
-			flags = NODE_GITDIR | (flags & NODE_WORKTREE);
+		else if (adopted)
+			flags = adopted;
+		else if ((flags & NODE_MODULES) && fstatat(fd, "HEAD", &st, AT_SYMLINK_NOFOLLOW) == 0)
+			flags = NODE_GITDIR;
 		watch(s, fd, root, rel, flags);
 	}
 	d = fdopendir(fd);
@@ -383,6 +397,13 @@ static void scan_next(struct sentry *s, struct queue *q)
 static void begin_walk(struct sentry *s, unsigned flags)
 {
 	s->walking = true;
+	for (char **g = s->gitdirs; g && *g && !flags; g++) {
+		const char *rel;
+		int root = sentry_root_of(s, *g, &rel);
+
+		if (root >= 0)
+			sentry_enqueue(s, root, rel, NODE_GITDIR | NODE_KNOWN);
+	}
 	sentry_enqueue(s, 0, "", flags);
 	if (s->roots[1] && !flags)
 		sentry_enqueue(s, 1, "", flags);
@@ -404,7 +425,7 @@ static void look_at_event(struct sentry *s, const struct inotify_event *e)
 	if (!dir)
 		return;
 	look_at(s, root, dir, e->name);
-	if (flags & (NODE_GITDIR | NODE_HOOKS))
+	if (flags & (NODE_GITDIR | NODE_HOOKS | NODE_WITHIN))
 		vet_in_gitdir(s, root, dir, flags, e->name);
 	if ((flags & NODE_KNOWN) && strcmp(e->name, "HEAD") == 0 && s->heads) {
 		path = sentry_absolute(s, root, dir);
@@ -495,7 +516,19 @@ static void check_all_absent(struct sentry *s)
 	}
 }
 
-/* Watches the directories that exist on the way to each absent name, and the known git directories. */
+void sentry_watch_way(struct sentry *s, int root, const char *dir)
+{
+	for (size_t n = strlen(dir) + 1; n > 0; n--) {
+		_cleanup_free_ char *part = dir[n - 1] && dir[n - 1] != '/' ? NULL : strndup(dir, n - 1);
+		int fd = part ? sentry_open_dir(s, root, part, O_RDONLY) : -1;
+
+		if (fd >= 0)
+			watch(s, fd, root, part, vet_is_known(s, root, part) ? NODE_GITDIR | NODE_KNOWN : 0);
+		fd_close(fd);
+	}
+}
+
+/* The ways to each absent name, and to the known git directories. */
 static void watch_first(struct sentry *s)
 {
 	char *const *lists[] = { s->absent, s->gitdirs };
@@ -504,16 +537,10 @@ static void watch_first(struct sentry *s)
 		for (char *const *a = lists[l]; a && *a; a++) {
 			_cleanup_free_ char *dir = l == 0 ? path_dirname(*a) : strdup(*a);
 			const char *rel;
-			int root = dir ? sentry_root_of(s, dir, &rel) : -1, fd;
+			int root = dir ? sentry_root_of(s, dir, &rel) : -1;
 
-			for (size_t n = root < 0 ? 0 : strlen(rel) + 1; n > 0; n--) {
-				_cleanup_free_ char *part = rel[n - 1] && rel[n - 1] != '/' ? NULL : strndup(rel, n - 1);
-
-				fd = part ? sentry_open_dir(s, root, part, O_RDONLY) : -1;
-				if (fd >= 0)
-					watch(s, fd, root, part, vet_is_known(s, root, part) ? NODE_GITDIR | NODE_KNOWN : 0);
-				fd_close(fd);
-			}
+			if (root >= 0)
+				sentry_watch_way(s, root, rel);
 		}
 	}
 }
@@ -596,6 +623,7 @@ static void catch_up(struct sentry *s)
 	while ((!queue_empty(&s->fresh) || (s->walk == WALK_TREE && now_ms() < end)) && step(s));
 	check_all_absent(s);
 	check_known(s);
+	inside_check_indexes(s);
 }
 
 static void last_look(struct sentry *s)
@@ -613,6 +641,7 @@ static void last_look(struct sentry *s)
 	check_known(s);
 	check_nodes(s);
 	work_off(s);
+	inside_check_indexes(s);
 	if (s->dropped)
 		sentry_say(s, "limit", s->roots[0], "%u lines were not sent", s->dropped);
 }
@@ -650,6 +679,22 @@ static bool wait_for_more(struct sentry *s, int timeout)
 	return true;
 }
 
+/* Looks at indexes that have waited long enough; ms until then, -1: there are none. */
+static int indexes_due(struct sentry *s)
+{
+	int64_t now = now_ms();
+
+	if (!s->indexes)
+		return -1;
+	if (!s->index_due)
+		s->index_due = now + INDEX_AFTER_MS;
+	if (now < s->index_due)
+		return (int)(s->index_due - now);
+	s->index_due = 0;
+	inside_check_indexes(s);
+	return -1;
+}
+
 void sentry_run(struct sentry *s)
 {
 	bool trimmed = false;
@@ -674,7 +719,7 @@ void sentry_run(struct sentry *s)
 		if (idle && !trimmed)
 			mem_trim(); /* the first sleep after the walk, likely a long one */
 		trimmed = trimmed || idle;
-		if (!wait_for_more(s, idle ? -1 : 0))
+		if (!wait_for_more(s, idle ? indexes_due(s) : 0))
 			break;
 	}
 	last_look(s);

@@ -21,6 +21,8 @@ enum node_flag {
 	NODE_WORKTREES = 16,
 	NODE_WORKTREE = 32, /* worktrees/NAME */
 	NODE_LINKS = 64,    /* of the queue alone: not watched, hard links are counted */
+	NODE_WITHIN = 128,  /* within a git directory: refs, logs and what git puts beside them */
+	NODE_LEAF = 256,    /* its directories are not watched (objects) */
 };
 
 struct node {
@@ -40,6 +42,14 @@ struct old_config { /* how a pre-existing nested repository's config looked */
 struct queue {
 	char **v; /* "<root digit><flags, 4 hex digits><path>" */
 	size_t head, len, cap;
+};
+
+struct age { /* how old something was when it was first seen */
+	char *path;
+	int root;
+	dev_t dev;
+	ino_t ino;
+	bool old;
 };
 
 struct links;
@@ -71,11 +81,16 @@ struct sentry {
 	struct old_config *olds;
 	size_t nolds;
 	struct links *links;
+	struct age *ages;
+	size_t nages;
 
 	unsigned seq, kept;	  /* of the quarantine */
 	unsigned said, dropped;	  /* lines */
 	bool limit_said, overflow;
 	char **adopted;		  /* git directories that are watched and not known, absolute */
+	char **targets;		  /* where gitfiles lead, absolute */
+	char **indexes;		  /* git's, to be looked at: a root digit and a path each */
+	int64_t index_due;	  /* CLOCK_MONOTONIC ms; 0: no term is set */
 	char **changed;		  /* paths reported as changed */
 };
 
@@ -89,13 +104,30 @@ char *sentry_absolute(const struct sentry *s, int root, const char *rel); /* cal
 int sentry_root_of(const struct sentry *s, const char *path, const char **ret_rel);
 void sentry_enqueue(struct sentry *s, int root, const char *rel, unsigned flags);
 char *sentry_join(const char *dir, const char *name);
+/* Watches the directories that exist on the way to dir, and itself. */
+void sentry_watch_way(struct sentry *s, int root, const char *dir);
 void sentry_run(struct sentry *s); /* until pid 1 is dead */
 
 /* take.c: away with a name. */
 void take(struct sentry *s, int root, const char *dir, const char *name, const char *why);
 
+/* age.c: older than the sandbox? The first by its stamp alone; the second by that of every directory on the way too,
+ * as they were when it was first asked. */
+bool age_before(const struct sentry *s, const struct stat *st);
+bool age_is_old(struct sentry *s, int root, const char *rel);
+/* What was not seen before counts as new, whatever its stamps. */
+void age_set_new(struct sentry *s, int root, const char *rel);
+
+/* inside.c: names in a git directory. Indexes are collected, and looked at when a sequence of git's commands is over. */
+void inside_link(struct sentry *s, int root, const char *dir, unsigned flags, const char *name);
+void inside_index(struct sentry *s, int root, const char *dir, const char *name);
+void inside_check_indexes(struct sentry *s);
+
 /* vet.c */
-bool vet_is_adopted(const struct sentry *s, int root, const char *rel);
+/* Something stands on the way to where a gitfile leads, or there. True where it was taken; *ret_watch: a directory that
+ * must be watched whatever its name. */
+bool vet_way(struct sentry *s, int root, const char *dir, const char *name, const char *path, bool *ret_watch);
+unsigned vet_adopted(const struct sentry *s, int root, const char *rel); /* its node_flags; 0: it is not adopted */
 bool vet_is_known(const struct sentry *s, int root, const char *rel);
 void vet_dotgit(struct sentry *s, int root, const char *dir);	  /* dir/.git came into being or changed */
 void vet_layout(struct sentry *s, int root, const char *dir);	  /* HEAD, objects, refs, commondir in dir */

@@ -18,11 +18,26 @@
 #define SNAPSHOTS   256
 #define ADOPTED_MAX 1024
 
-bool vet_is_adopted(const struct sentry *s, int root, const char *rel)
+/* Is path COMMON/worktrees/NAME? Then *ret_common is the length of COMMON. */
+static bool is_worktree(const char *path, size_t *ret_common)
+{
+	const char *name = strrchr(path, '/');
+	size_t n = name ? (size_t)(name - path) : 0;
+
+	if (n < 11 || memcmp(path + n - 10, "/worktrees", 10) != 0)
+		return false;
+	*ret_common = n - 10;
+	return true;
+}
+
+unsigned vet_adopted(const struct sentry *s, int root, const char *rel)
 {
 	_cleanup_free_ char *path = s->adopted ? sentry_absolute(s, root, rel) : NULL;
+	size_t n;
 
-	return path && strv_contains(s->adopted, path);
+	if (!path || !strv_contains(s->adopted, path))
+		return 0;
+	return is_worktree(path, &n) ? NODE_GITDIR | NODE_WORKTREE : NODE_GITDIR;
 }
 
 bool vet_is_known(const struct sentry *s, int root, const char *rel)
@@ -48,9 +63,10 @@ static int read_small(const struct sentry *s, int root, const char *dir, const c
 	return fd_read_fd(fd, max, ret, ret_len);
 }
 
-static bool before(const struct sentry *s, const struct timespec *t)
+/* Is what st describes, of this git directory, older than the sandbox? */
+static bool before(struct sentry *s, int root, const char *gitdir, const struct stat *st)
 {
-	return t->tv_sec < s->begin.tv_sec || (t->tv_sec == s->begin.tv_sec && t->tv_nsec < s->begin.tv_nsec);
+	return age_before(s, st) && (vet_is_known(s, root, gitdir) || age_is_old(s, root, gitdir));
 }
 
 /* core.worktree must stay in the project. */
@@ -137,7 +153,7 @@ static void vet_config(struct sentry *s, int root, const char *dir, const char *
 	if (r == -ENOENT || r == -ENOTDIR || r == -ENOMEM)
 		return;
 	o = find_old(s, root, rel);
-	if (r == 0 && !o && before(s, &st.st_ctim)) {
+	if (r == 0 && !o && before(s, root, dir, &st)) {
 		remember_old(s, root, rel, text, n);
 		return;
 	}
@@ -155,11 +171,13 @@ static void vet_config(struct sentry *s, int root, const char *dir, const char *
 static void vet_hook(struct sentry *s, int root, const char *hooks, const char *name)
 {
 	_cleanup_close_ int at = sentry_open_dir(s, root, hooks, O_PATH);
-	struct stat st;
+	_cleanup_free_ char *gitdir = strchr(hooks, '/') ? path_dirname(hooks) : strdup("");
+	struct stat st, all;
 
-	if (at < 0 || name[0] == '.' || str_endswith(name, ".sample") || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (at < 0 || !gitdir || fstat(at, &all) < 0 || name[0] == '.' || str_endswith(name, ".sample") || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
-	if (S_ISDIR(st.st_mode) || before(s, &st.st_ctim))
+	/* the directory may have been renamed to be this one, with old files in it */
+	if (S_ISDIR(st.st_mode) || (age_before(s, &all) && before(s, root, gitdir, &st)))
 		return;
 	take(s, root, hooks, name, "a git hook in a new repository");
 }
@@ -188,7 +206,7 @@ static void vet_hooks(struct sentry *s, int root, const char *gitdir)
 	if (!hooks || sentry_stat(s, root, hooks, &st) < 0)
 		return;
 	if (!S_ISDIR(st.st_mode)) {
-		if (!before(s, &st.st_ctim))
+		if (!before(s, root, gitdir, &st))
 			take(s, root, gitdir, "hooks", "git hooks that are no directory");
 		return;
 	}
@@ -204,7 +222,7 @@ static void vet_commondir(struct sentry *s, int root, const char *dir, unsigned 
 	size_t n = 0;
 	int r = read_small(s, root, dir, "commondir", 4096, &text, &n, &st);
 
-	if (r == -ENOENT || (r == 0 && before(s, &st.st_ctim)))
+	if (r == -ENOENT || (r == 0 && before(s, root, dir, &st)))
 		return;
 	if (r == 0 && (flags & NODE_WORKTREE) && (strcmp(text, "../..\n") == 0 || strcmp(text, "../..") == 0 || n == 0))
 		return;
@@ -217,6 +235,10 @@ void vet_in_gitdir(struct sentry *s, int root, const char *dir, unsigned flags, 
 		vet_hook(s, root, dir, name);
 		return;
 	}
+	inside_link(s, root, dir, flags, name);
+	if (flags & NODE_WITHIN)
+		return;
+	inside_index(s, root, dir, name);
 	if (strcmp(name, "config.worktree") == 0)
 		vet_config(s, root, dir, name);
 	if (!(flags & NODE_KNOWN)) {
@@ -237,7 +259,7 @@ void vet_in_gitdir(struct sentry *s, int root, const char *dir, unsigned flags, 
 
 void vet_whole(struct sentry *s, int root, const char *dir, unsigned flags)
 {
-	static const char *const names[] = { "commondir", "config", "config.worktree", "hooks", "modules", "worktrees" };
+	static const char *const names[] = { "commondir", "config", "config.worktree", "hooks", "index", "modules", "worktrees" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		vet_in_gitdir(s, root, dir, flags, names[i]);
@@ -246,26 +268,33 @@ void vet_whole(struct sentry *s, int root, const char *dir, unsigned flags)
 /* A git directory that is not known: watched from now on. what: as it is reported, once; NULL: not at all. */
 static void adopt(struct sentry *s, int root, const char *dir, const char *what)
 {
-	_cleanup_free_ char *path = sentry_absolute(s, root, dir);
-	bool worktree = false;
-	const char *w;
+	_cleanup_free_ char *path = sentry_absolute(s, root, dir), *common = NULL;
+	unsigned flags = 0;
+	const char *rel;
+	size_t n;
 
 	if (!path || strv_contains(s->gitdirs, path))
 		return;
+	if (is_worktree(path, &n)) {
+		flags = NODE_WORKTREE;
+		common = strndup(path, n);
+	}
 	if (!strv_contains(s->adopted, path)) {
 		if (strv_len(s->adopted) < ADOPTED_MAX)
 			strv_add(&s->adopted, path);
 		if (what)
 			sentry_say(s, "nested", path, "%s", what);
+		/* where its configuration is, whatever that directory looks like */
+		if (common && sentry_root_of(s, common, &rel) == root)
+			adopt(s, root, rel, NULL);
 	}
-	w = strstr(path, "/worktrees/");
-	worktree = w && !strchr(w + 11, '/');
-	vet_whole(s, root, dir, worktree ? NODE_WORKTREE : 0);
-	sentry_enqueue(s, root, dir, NODE_GITDIR | (worktree ? NODE_WORKTREE : 0));
+	vet_whole(s, root, dir, flags);
+	sentry_enqueue(s, root, dir, NODE_GITDIR | flags);
 }
 
-/* What a gitfile or a link says, absolute and normal; NULL: nothing (yet) that git would follow. */
-static char *dotgit_target(struct sentry *s, int root, const char *dir, const struct stat *st)
+/* What a gitfile or a link says, absolute and normal. NULL: nothing (yet) that git would follow, or *ret_why: a gitfile
+ * such as git does not write (its path is read to the end of the file, newlines and all). */
+static char *dotgit_target(struct sentry *s, int root, const char *dir, const struct stat *st, const char **ret_why)
 {
 	_cleanup_close_ int at = sentry_open_dir(s, root, dir, O_PATH);
 	_cleanup_free_ char *text = NULL, *base = sentry_absolute(s, root, dir), *joined = NULL;
@@ -273,6 +302,7 @@ static char *dotgit_target(struct sentry *s, int root, const char *dir, const st
 	struct stat ignored;
 	size_t n = 0;
 	ssize_t k;
+	int r;
 
 	if (at < 0 || !base)
 		return NULL;
@@ -282,19 +312,51 @@ static char *dotgit_target(struct sentry *s, int root, const char *dir, const st
 			return NULL;
 		link[k] = 0;
 		joined = path_join(base, link);
-	} else if (read_small(s, root, dir, ".git", 8192, &text, &n, &ignored) == 0 && str_startswith(text, "gitdir: ")) {
-		text[strcspn(text, "\r\n")] = 0;
-		joined = path_join(base, text + 8);
+		return joined ? path_normalize(joined) : NULL;
 	}
+	r = read_small(s, root, dir, ".git", 8192, &text, &n, &ignored);
+	if (r == -EFBIG)
+		*ret_why = "a gitfile such as git does not write";
+	if (r < 0 || !str_startswith(text, "gitdir: "))
+		return NULL;
+	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		text[--n] = 0;
+	if (strlen(text) != n || strpbrk(text, "\r\n")) {
+		*ret_why = "a gitfile such as git does not write";
+		return NULL;
+	}
+	joined = path_join(base, text + 8);
 	return joined ? path_normalize(joined) : NULL;
+}
+
+/* Where git goes from here must be seen whatever happens to the directories on the way, and hold no link. */
+static const char *follow(struct sentry *s, const char *target)
+{
+	const char *rel;
+	struct stat st;
+	int root = sentry_root_of(s, target, &rel);
+	_cleanup_close_ int fd = root < 0 ? -1 : sentry_open_dir(s, root, rel, O_PATH);
+
+	if (root < 0)
+		return "leads git out of the project";
+	if (fd == -ELOOP || (fd < 0 && sentry_stat(s, root, rel, &st) == 0))
+		return "leads git through a link";
+	if (!strv_contains(s->gitdirs, target) && !strv_contains(s->targets, target)) {
+		if (strv_len(s->targets) >= ADOPTED_MAX)
+			return "one gitfile too many";
+		strv_add(&s->targets, target);
+		sentry_watch_way(s, root, rel);
+		age_set_new(s, root, rel);
+	}
+	adopt(s, root, rel, NULL);
+	return NULL;
 }
 
 void vet_dotgit(struct sentry *s, int root, const char *dir)
 {
 	_cleanup_free_ char *dot = sentry_join(dir, ".git"), *target = NULL, *path = dot ? sentry_absolute(s, root, dot) : NULL;
-	const char *rel;
+	const char *why = NULL;
 	struct stat st;
-	int r;
 
 	if (!path || s->git_lifted || sentry_stat(s, root, dot, &st) < 0 || strv_contains(s->gitdirs, path))
 		return;
@@ -302,17 +364,35 @@ void vet_dotgit(struct sentry *s, int root, const char *dir)
 		adopt(s, root, dot, "a repository");
 		return;
 	}
-	if (before(s, &st.st_ctim))
+	if (age_before(s, &st) && age_is_old(s, root, dot))
 		return;
-	target = dotgit_target(s, root, dir, &st);
-	if (!target)
-		return;
-	r = sentry_root_of(s, target, &rel);
-	if (r < 0) {
-		take(s, root, dir, ".git", "leads git out of the project");
-		return;
+	target = dotgit_target(s, root, dir, &st, &why);
+	if (target)
+		why = follow(s, target);
+	if (why)
+		take(s, root, dir, ".git", why);
+}
+
+bool vet_way(struct sentry *s, int root, const char *dir, const char *name, const char *path, bool *ret_watch)
+{
+	_cleanup_free_ char *rel = NULL;
+	struct stat st;
+
+	for (char **t = s->targets; t && *t; t++) {
+		const char *below = path_below(*t, path);
+
+		if (!below)
+			continue;
+		rel = rel ? rel : sentry_join(dir, name);
+		if (!rel || sentry_stat(s, root, rel, &st) < 0)
+			return false;
+		if (S_ISLNK(st.st_mode) || (!*below && !S_ISDIR(st.st_mode) && strcmp(name, ".git") != 0)) {
+			take(s, root, dir, name, "stands where a gitfile leads");
+			return true;
+		}
+		*ret_watch = S_ISDIR(st.st_mode);
 	}
-	adopt(s, r, rel, NULL);
+	return false;
 }
 
 static bool exists(const struct sentry *s, int root, const char *dir, const char *name)
