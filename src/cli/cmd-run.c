@@ -40,11 +40,18 @@ static int dry_run(struct runopts *o, const char *project, const char *repositor
 	return json ? json_print(json, true, stdout) : fail_set(f, ENOMEM, "plan");
 }
 
+static void start_result_done(struct start_result *r)
+{
+	free(r->name);
+	free(r->net);
+}
+
 static int run(struct runopts *o, struct fail *f)
 {
-	_cleanup_free_ char *project = NULL, *repository = NULL, *name = NULL, *cwd = NULL;
+	_cleanup_free_ char *project = NULL, *repository = NULL, *cwd = NULL;
+	_cleanup_(start_result_done) struct start_result started = { .socket = -1 };
 	_cleanup_strv_ char **env = NULL;
-	bool tty = want_tty(o), joined = false;
+	bool tty = want_tty(o);
 	struct session_request rq = { .argv = o->argv, .tty = tty, .detach = o->detach, .quiet = o->quiet };
 	int r = tty ? 0 : relay_check(f);
 
@@ -53,14 +60,15 @@ static int run(struct runopts *o, struct fail *f)
 	if (r == 0 && o->dry_run)
 		return dry_run(o, project, repository, f);
 	if (r == 0)
-		r = start_sandbox(o, tty && o->tty != RUNOPTS_TTY_NO, project, repository, &name, &rq.socket, &joined, f);
+		r = start_sandbox(o, tty && o->tty != RUNOPTS_TTY_NO, project, repository, &started, f);
 	if (r < 0)
 		return r;
-	rq.name = name;
-	rq.net = config_str(o->config, OPT_NETWORK_MODE);
+	rq.socket = started.socket;
+	rq.name = started.name;
+	rq.net = started.net;
 	rq.detach_keys = config_str(o->config, OPT_DETACH_KEYS);
-	rq.kind = joined ? 1 : 0;
-	if (joined) {
+	rq.kind = started.joined ? 1 : 0;
+	if (started.joined) {
 		r = env_of_session(config_list(o->config, OPT_ENV), &env, f);
 		if (r < 0)
 			return r;
@@ -68,12 +76,12 @@ static int run(struct runopts *o, struct fail *f)
 		rq.env = env;
 		rq.cwd = cwd;
 	}
-	if (rq.net && strcmp(rq.net, "host") == 0 && !o->quiet && !joined)
+	if (rq.net && strcmp(rq.net, "host") == 0 && !o->quiet && !started.joined)
 		(void)fprintf(stderr, "claude-sandbox: network: host: everything inside can reach this machine's network, "
 				      "its local services and whatever they can reach\n");
 	r = session_run(&rq);
 	if (r == 0 && o->detach)
-		(void)puts(name);
+		(void)puts(started.name);
 	return r;
 }
 

@@ -158,6 +158,15 @@ static void greet(struct screen *s)
 	(void)fputs("\n", stderr);
 }
 
+static void on_notice(struct screen *s, const struct ipc_msg *m)
+{
+	_cleanup_free_ char *text = ipc_get_str(m, CONTROL_F_MSG), *shown = NULL;
+
+	shown = text ? str_printable(text, strlen(text)) : NULL;
+	if (shown && !s->rq->quiet)
+		(void)buf_printf(&s->output, "\r\n[claude-sandbox: %s]\r\n", shown);
+}
+
 static void on_message(struct screen *s)
 {
 	static struct ctl_msg msg;
@@ -178,6 +187,9 @@ static void on_message(struct screen *s)
 		break;
 	case CONTROL_OUTPUT:
 		on_output(s, &msg.m);
+		break;
+	case CONTROL_NOTICE:
+		on_notice(s, &msg.m);
 		break;
 	case CONTROL_EXITED:
 		s->status = (int)ipc_get_u64(&msg.m, CONTROL_F_STATUS, EXIT_SANDBOX) & 0xff;

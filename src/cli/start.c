@@ -25,12 +25,15 @@
 #include "supervisor/supervisor.h"
 #include "survey/survey.h"
 
+#define END_MS 60000U /* how long a sandbox of the wanted name may take to end */
+
 extern char **environ;
 
 struct start {
 	struct runopts *o;
 	const char *project;
 	char *base;	    /* the project's own name, and its home's */
+	bool own;	    /* a sandbox of its own, whatever runs */
 	struct name_claim *claim;
 	struct survey *survey;
 	struct plan *plan;
@@ -66,17 +69,33 @@ static bool is_session_setting(const char *name)
 	return false;
 }
 
+/* Waits for a sandbox that is on its way out: -ESRCH then, for another try at its name. */
+static int await(const char *name)
+{
+	int r = name_await_end(name, END_MS);
+
+	return r < 0 ? r : -ESRCH;
+}
+
 /* Joins the sandbox of that name, unless the command line asks for another kind of sandbox. */
-static int join(const struct start *s, const char *name, int *ret_socket, struct fail *f)
+static int join(const struct start *s, const char *name, struct start_result *ret, struct fail *f)
 {
 	_cleanup_json_ struct json_object *info = NULL;
-	const char *project, *net;
+	const char *project, *net, *state;
 	int r = ctl_info(name, &info, f);
 
 	if (r < 0)
-		return r;
+		return r == -ESRCH ? await(name) : r;
 	project = json_get_str(info, "project");
 	net = json_get_str(info, "net");
+	state = json_get_str(info, "state");
+	if (str_eq(state, "stopping") || str_eq(state, "ending"))
+		return await(name);
+	if (s->own) {
+		(void)fail_set(f, 0, "the name '%s' is taken by a running sandbox", name);
+		fail_hint(f, "leave --name out and it gets a name of its own");
+		return -EEXIST;
+	}
 	if (!str_eq(project, s->project)) {
 		(void)fail_set(f, 0, "a sandbox '%s' of the project '%s' is running", name, project ? project : "?");
 		fail_hint(f, "give this one another name: --name NAME");
@@ -91,33 +110,28 @@ static int join(const struct start *s, const char *name, int *ret_socket, struct
 		fail_hint(f, "claude-sandbox stop %s, or --new for a second sandbox", name);
 		return -EBUSY;
 	}
-	return name_connect(name, ret_socket, f);
+	ret->net = net ? strdup(net) : NULL;
+	ret->name = strdup(name);
+	ret->joined = true;
+	return ret->name ? name_connect(name, &ret->socket, f) : -ENOMEM;
 }
 
-/* Claims a name: 0, or positive 1 with *ret_socket where the sandbox runs and is joined. */
-static int claim(struct start *s, bool lasting, int *ret_socket, struct fail *f)
+/* Claims a name: 0, or positive 1 where the sandbox runs and is joined. */
+static int claim(struct start *s, struct start_result *ret, struct fail *f)
 {
 	const char *wanted = config_str(s->o->config, OPT_NAME);
 	const char *name = wanted ? wanted : s->base;
-	bool own = s->o->fresh || !lasting;
 
-	/* One that is just ending, or just failing to start, is waited for. */
-	for (int tries = 0; tries < 100; tries++) {
-		int r = name_claim_new(name, own && !wanted, &s->claim, f);
+	for (int tries = 0; tries < 10; tries++) {
+		int r = name_claim_new(name, s->own && !wanted, &s->claim, f);
 
 		if (r <= 0)
 			return r;
-		if (own) {
-			(void)fail_set(f, EEXIST, "the name '%s'", name);
-			fail_hint(f, "leave --name out and it gets a number");
-			return -EEXIST;
-		}
-		r = join(s, name, ret_socket, f);
+		r = join(s, name, ret, f);
 		if (r != -ESRCH)
 			return r < 0 ? r : 1;
-		(void)usleep(50000);
 	}
-	return -EBUSY;
+	return fail_set(f, EBUSY, "the sandbox name '%s'", name);
 }
 
 /* Where the command starts inside: -w, or where the user stands. */
@@ -263,10 +277,10 @@ static struct supervisor_spec spec_of(const struct start *s, bool lasting)
 	};
 }
 
-int start_sandbox(struct runopts *o, bool lasting, const char *project, const char *repository, char **ret_name,
-		  int *ret_socket, bool *ret_joined, struct fail *f)
+int start_sandbox(struct runopts *o, bool lasting, const char *project, const char *repository, struct start_result *ret,
+		  struct fail *f)
 {
-	_cleanup_(start_done) struct start s = { .o = o, .project = project };
+	_cleanup_(start_done) struct start s = { .o = o, .project = project, .own = o->fresh || !lasting };
 	struct supervisor_spec spec;
 	int r = runopts_load(o, project, repository, f);
 
@@ -275,28 +289,23 @@ int start_sandbox(struct runopts *o, bool lasting, const char *project, const ch
 	if (r == 0)
 		r = name_for_project(project, &s.base, f);
 	if (r == 0)
-		r = claim(&s, lasting, ret_socket, f);
-	if (r == 1) {
-		*ret_name = strdup(config_str(o->config, OPT_NAME) ? config_str(o->config, OPT_NAME) : s.base);
-		*ret_joined = true;
-		return *ret_name ? 0 : -ENOMEM;
-	}
-	if (r < 0)
-		return r;
+		r = claim(&s, ret, f);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = working_directory(&s, f);
 	if (r == 0)
 		r = places(&s, f);
 	if (r == 0)
 		r = compose(&s, f);
-	if (r == 0) {
-		spec = spec_of(&s, lasting);
-		*ret_name = strdup(s.claim->name);
-		r = *ret_name ? supervisor_fork(&spec, ret_socket, f) : -ENOMEM;
-	} else {
+	if (r < 0) {
 		name_claim_remove(s.claim);
+		return r;
 	}
-	*ret_joined = false;
-	return r;
+	spec = spec_of(&s, lasting);
+	ret->name = strdup(s.claim->name);
+	ret->net = strdup(config_str(o->config, OPT_NETWORK_MODE));
+	ret->joined = false;
+	return ret->name && ret->net ? supervisor_fork(&spec, &ret->socket, f) : -ENOMEM;
 }
 
 int start_plan(struct runopts *o, const char *project, const char *repository, struct plan **ret, struct fail *f)

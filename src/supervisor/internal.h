@@ -74,6 +74,7 @@ struct peer {
 	bool progress;	/* sent something since the stall timer started */
 	bool wants_stop; /* answered when everything is down */
 	bool wants_ps;
+	bool wants_modes; /* before its replay */
 	bool first;	/* the client that started the sandbox */
 	bool owner;	/* of a session without tty: its end is the session's end */
 	unsigned rows, cols;
@@ -176,7 +177,6 @@ void peer_kick(struct peer *p); /* sends what there is to send */
 void peer_queue(struct peer *p, const struct buf *m);
 void peer_ok(struct peer *p);
 void peer_error(struct peer *p, int status, const char *msg, const char *hint);
-void peer_notice(struct peer *p, const char *msg);
 void peer_last(struct peer *p, const struct buf *m);
 void peer_close(struct peer *p);
 void peer_flush_all(struct supervisor *sv); /* at the end: bounded, blocking */

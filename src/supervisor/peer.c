@@ -150,18 +150,54 @@ static int send_queue(struct peer *p)
 	return 1;
 }
 
+/* A client that was stuck has lost what the ring no longer has: it is told, and sees a whole screen again. */
+static void skip(struct peer *p, uint64_t oldest)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(256);
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%llu bytes of output were skipped", (unsigned long long)(oldest - p->pos));
+	p->pos = oldest;
+	ipc_begin(&b, CONTROL_NOTICE);
+	ipc_put_str(&b, CONTROL_F_MSG, text);
+	peer_queue(p, &b);
+	if (!p->readonly && p->session->state == SESSION_RUNNING)
+		inner_kill(p->sv, p->session, SIGWINCH);
+}
+
+/* Before a replay that does not reach back to the session's beginning: the modes that are on. What the replay switches
+ * ends as it is now in any case. */
+static int send_modes(struct peer *p)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(IPC_MAX);
+	char modes[TERMFILTER_RESTORE_MAX];
+	int r;
+
+	if (!p->wants_modes)
+		return 1;
+	ipc_begin(&b, CONTROL_OUTPUT);
+	ipc_put_bytes(&b, CONTROL_F_DATA, modes, termfilter_assert(&p->session->modes, modes));
+	r = send_one(p, b.data, b.len);
+	if (r > 0)
+		p->wants_modes = false;
+	return r;
+}
+
 /* The next piece of the session's output for this client. */
 static int send_output(struct peer *p)
 {
 	struct session *s = p->session;
 	_cleanup_buf_ struct buf b = BUF_INIT(IPC_MAX);
+	int r = send_modes(p);
 
+	if (r <= 0)
+		return r;
 	while (p->attached && s && p->pos < MIN(s->total, p->until)) {
 		uint64_t oldest = s->total > RING_SIZE ? s->total - RING_SIZE : 0;
 		uint64_t n;
-		int r;
 
-		p->pos = MAX(p->pos, oldest);
+		if (p->pos < oldest)
+			skip(p, oldest);
 		n = MIN(MIN(s->total, p->until) - p->pos, OUTPUT_CHUNK);
 		n = MIN(n, RING_SIZE - p->pos % RING_SIZE);
 		ipc_begin(&b, CONTROL_OUTPUT);
@@ -186,6 +222,8 @@ void peer_kick(struct peer *p)
 
 	if (r > 0)
 		r = send_output(p);
+	if (r > 0)
+		r = send_queue(p);
 	if (r > 0 && p->last.len) {
 		r = send_one(p, p->last.data, p->last.len);
 		if (r > 0) {
@@ -246,15 +284,6 @@ void peer_error(struct peer *p, int status, const char *msg, const char *hint)
 	ipc_put_u64(&b, CONTROL_F_STATUS, (uint64_t)status);
 	ipc_put_str(&b, CONTROL_F_MSG, msg);
 	ipc_put_str(&b, CONTROL_F_HINT, hint);
-	peer_queue(p, &b);
-}
-
-void peer_notice(struct peer *p, const char *msg)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT(IPC_MAX);
-
-	ipc_begin(&b, CONTROL_NOTICE);
-	ipc_put_str(&b, CONTROL_F_MSG, msg);
 	peer_queue(p, &b);
 }
 
@@ -348,6 +377,7 @@ static void do_attach(struct peer *p, const struct ipc_msg *m, const int *fds _u
 	p->readonly = ipc_has(m, CONTROL_F_READONLY);
 	p->pos = replay_start(s);
 	p->replay_until = s->total;
+	p->wants_modes = s->total > RING_SIZE;
 	ipc_begin(&b, CONTROL_STARTED);
 	ipc_put_u64(&b, CONTROL_F_SESSION, s->id);
 	peer_queue(p, &b);

@@ -212,3 +212,39 @@ second_terminal() { # CMD...: in another window; its pid in $STUCK
 	[ "$output" -le 1 ] || fail "$(cat "$T/trace")"
 	cs stop
 }
+
+@test "what a session switched on is on again after attaching, and off after leaving" {
+	cs run -d -- sh -c 'printf "\033[?1049h\033[?2004h"; seq 1 300000; exec sleep 300'
+	wait_for 20 bash -c '"$CS" logs | tail -1 | grep -q 300000'
+	tmux_start bash --norc
+	tmux_type "PS1='host> '; '$CS' attach"
+	tmux_keys Enter
+	tmux_wait 10 '300000'
+	assert_eq "$(tmux_ display -p -t t '#{alternate_on}')" 1
+	tmux_keys C-] d
+	tmux_wait 5 '^host> *$'
+	assert_eq "$(tmux_ display -p -t t '#{alternate_on}')" 0
+	cs stop
+}
+
+@test "the clipboard and the title's report are out of a session's reach" {
+	tmux_start bash --norc
+	tmux_ set-option -s set-clipboard on
+	tmux_type "'$CS' run -t -q --new -- printf 'a\\033]52;c;aGVsbG8=\\a\\033[21tb\\n'"
+	tmux_keys Enter
+	tmux_wait 15 '^ab'
+	assert_eq "$(tmux_ list-buffers)" ""
+}
+
+@test "answers to a session's questions are not typed into the shell" {
+	tmux_start bash --norc
+	tmux_type "PS1='host> '; '$CS' run -t -q --new -- sh -c 'printf \"\\033[c\\033[6n\\033[c\"'"
+	tmux_keys Enter
+	tmux_wait 15 '^host> *$'
+	sleep 0.5
+	tmux_keys Enter
+	tmux_type 'echo clean'
+	tmux_keys Enter
+	tmux_wait 5 '^clean'
+	assert_lacks "$(tmux_screen)" '[?'
+}
