@@ -1,6 +1,6 @@
 /* cs-guard: the watcher of one sandbox's project, on the host. Descriptor 3 is the record of what to watch (guard/watch.c),
- * locked as long as we live and removed when all is done, 4 the socket that lines go to, 5 pid 1's pidfd. Static and
- * locked up: it reads hostile names and git configuration. */
+ * locked as long as we live and removed when all is done, 4 the socket that lines go to. Static and locked up: it reads
+ * hostile names and git configuration. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -92,9 +92,8 @@ static int open_roots(struct sentry *s)
 
 int main(void)
 {
-	static struct sentry s = { .root_fds = { -1, -1 }, .socket = 4, .pid1 = 5, .socket_open = true };
+	static struct sentry s = { .root_fds = { -1, -1 }, .socket = 4, .pid1 = -1, .socket_open = true };
 	char *writable[4] = { 0 };
-	struct stat st;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
@@ -102,8 +101,6 @@ int main(void)
 	signal(SIGTERM, SIG_IGN);
 	umask(022);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (fstat(5, &st) < 0)
-		s.pid1 = -1;
 	if (read_spec(&s) < 0 || open_roots(&s) < 0)
 		return 125;
 	writable[0] = s.roots[0];

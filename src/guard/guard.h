@@ -43,15 +43,16 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 /* The watcher: a process of its own on the host (cs-guard), child of the caller. It takes away absent names that come
  * into being (moved into quarantine_dir, which is made here, 0700, and should lie on the project's file system), vets
  * new git directories, restores .git/HEAD, and reports nested repositories and hard links. It ends by itself after
- * one last look once pid1_fd (a pidfd, -1: when the socket closes) is dead. Where the socket ends without "done" the
- * watcher was killed: the caller starts another (its first look covers the gap) or ends the sandbox. */
+ * one last look once the process of pid1_fd (a pidfd of pid 1 or of the launcher; -1: when the socket closes or is shut
+ * down for writing) is dead. Where the socket ends without "done" the watcher was killed: the caller starts another (its
+ * first look covers the gap) or ends the sandbox. */
 struct guard_watch {
 	pid_t pid;
 	int socket; /* SOCK_SEQPACKET, each message one line "kind\tpath\tdetail" (no newline, at most GUARD_LINE_MAX):
 		     * ready; quarantined (detail: where to); refused (taken away and not kept); failed (could not be
 		     * taken away); restored; hardlink; nested (a repository that is not guarded by mounts); changed (a
 		     * file that the host may execute); limit (what is not watched); done; and synced,
-		     * which answers any message to the watcher: what had happened by then is dealt with (but for what a
+		     * which answers the message "sync": what had happened by then is dealt with (but for what a
 		     * walk over a large project has yet to find) */
 };
 #define GUARD_LINE_MAX 8192

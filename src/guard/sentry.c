@@ -40,7 +40,7 @@ void sentry_say(struct sentry *s, const char *kind, const char *path, const char
 	va_start(ap, fmt);
 	n = vasprintf(&detail, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !clean || !s->socket_open)
+	if (n < 0 || !clean)
 		return;
 	clean2 = str_printable(detail, strnlen(detail, 2000));
 	if (s->said >= LINES_MAX || !clean2 || asprintf(&text, "%s\t%s\t%s", kind, clean, clean2) < 0) {
@@ -646,16 +646,40 @@ static void last_look(struct sentry *s)
 		sentry_say(s, "limit", s->roots[0], "%u lines were not sent", s->dropped);
 }
 
+/* What the supervisor says; false: it has no more to say, and there is no pid 1 to outlive it. */
+static bool take_message(struct sentry *s)
+{
+	int fds[FD_PASS_MAX];
+	char text[16];
+	size_t nfds = 0;
+	ssize_t n = fd_recvmsg(s->socket, text, sizeof(text), fds, &nfds);
+
+	if (n <= 0 && n != -EAGAIN && n != -EMSGSIZE) {
+		s->socket_open = false;
+		return s->pid1 >= 0;
+	}
+	if (n == 4 && memcmp(text, "pid1", 4) == 0 && nfds == 1) {
+		fd_close(s->pid1);
+		s->pid1 = fds[0];
+		return true;
+	}
+	while (nfds)
+		fd_close(fds[--nfds]);
+	if (n == 4 && memcmp(text, "sync", 4) == 0) {
+		catch_up(s);
+		sentry_say(s, "synced", s->roots[0], "%u", s->seq);
+	}
+	return true;
+}
+
 /* Sleeps until something happens; false: pid 1 is dead, or there is none and the socket ended. */
 static bool wait_for_more(struct sentry *s, int timeout)
 {
 	struct pollfd p[3] = {
 		{ .fd = s->inotify, .events = POLLIN },
 		{ .fd = s->pid1, .events = POLLIN },
-		{ .fd = s->pid1 >= 0 && !s->socket_open ? -1 : s->socket, .events = POLLIN },
+		{ .fd = s->socket_open ? s->socket : -1, .events = POLLIN },
 	};
-	char ignored[256];
-	ssize_t n;
 
 	if (s->inotify < 0 && (timeout < 0 || timeout > 50))
 		timeout = 50; /* no watches at all: look often */
@@ -665,18 +689,7 @@ static bool wait_for_more(struct sentry *s, int timeout)
 		check_all_absent(s);
 	if (p[1].revents)
 		return false;
-	if (!p[2].revents)
-		return true;
-	n = recv(s->socket, ignored, sizeof(ignored), MSG_DONTWAIT);
-	if (n > 0) {
-		catch_up(s);
-		sentry_say(s, "synced", s->roots[0], "%u", s->seq);
-	} else if (n == 0) {
-		if (s->pid1 < 0)
-			return false;
-		s->socket_open = false;
-	}
-	return true;
+	return p[2].revents ? take_message(s) : true;
 }
 
 /* Looks at indexes that have waited long enough; ms until then, -1: there are none. */

@@ -61,7 +61,7 @@ struct sentry {
 	char session[32];	   /* begins the names in quarantine: several sandboxes share it */
 	int quarantine_fd;
 	int socket, pid1, inotify;
-	bool socket_open;
+	bool socket_open; /* for reading */
 	struct timespec begin; /* what was born before was there before the sandbox */
 
 	char **absent;	 /* absolute */

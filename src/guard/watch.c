@@ -20,28 +20,25 @@
 #define SPEC_MAX (1U << 20)
 #define RECORD	 ".watch-"
 
-/* In the child: the descriptors to 3, 4, 5 and nothing else. */
-static _Noreturn void run(const char *helper, int spec, int sock, int pid1)
+/* In the child: the descriptors to 3 and 4, and nothing else. */
+static _Noreturn void run(const char *helper, int spec, int sock)
 {
 	char *const argv[] = { (char *)(uintptr_t) "cs-guard", NULL };
 	char *const env[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int high[3] = { fcntl(spec, F_DUPFD_CLOEXEC, 10), fcntl(sock, F_DUPFD_CLOEXEC, 10),
-			pid1 >= 0 ? fcntl(pid1, F_DUPFD_CLOEXEC, 10) : -1 };
+	int high[2] = { fcntl(spec, F_DUPFD_CLOEXEC, 10), fcntl(sock, F_DUPFD_CLOEXEC, 10) };
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (null < 0 || high[0] < 0 || high[1] < 0 || (pid1 >= 0 && high[2] < 0))
+	if (null < 0 || high[0] < 0 || high[1] < 0)
 		_exit(125);
 	for (int i = 0; i < 3; i++)
 		if (dup2(null, i) < 0)
 			_exit(125);
 	if (dup2(high[0], 3) < 0 || dup2(high[1], 4) < 0)
 		_exit(125);
-	if (high[2] >= 0 && dup2(high[2], 5) < 0)
-		_exit(125);
-	close_range(high[2] >= 0 ? 6 : 5, ~0U, 0);
+	close_range(5, ~0U, 0);
 	execve(helper, argv, env);
 	_exit(127);
 }
@@ -63,10 +60,11 @@ static int start(const char *helper, int record, int pid1_fd, struct guard_watch
 	if (pid < 0)
 		return fail_set(f, errno, "cannot start the watcher");
 	if (pid == 0)
-		run(helper, record, theirs, pid1_fd);
+		run(helper, record, theirs);
 	ret->pid = pid;
 	ret->socket = TAKE_FD(ours);
-	return 0;
+	/* by message, so that descriptors 3 and 4 are all it is born with; it is read before anything else there */
+	return pid1_fd < 0 ? 0 : fd_sendmsg(ret->socket, "pid1", 4, &pid1_fd, 1);
 }
 
 int guard_watch_start(const char *helper, const char *project, char *const *watch, const char *quarantine_dir, int pid1_fd,
