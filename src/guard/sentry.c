@@ -268,6 +268,8 @@ static void look_at(struct sentry *s, int root, const char *dir, const char *nam
 		sentry_enqueue(s, root, rel, 0);
 	if (strcmp(name, ".git") == 0)
 		vet_dotgit(s, root, dir);
+	else if (str_startswith(name, TAKE_ASIDE))
+		take_leftover(s, root, dir, name);
 	else if (strcmp(name, "HEAD") == 0 || strcmp(name, "objects") == 0 || strcmp(name, "refs") == 0 || strcmp(name, "commondir") == 0)
 		vet_layout(s, root, dir);
 }

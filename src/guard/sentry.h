@@ -110,6 +110,9 @@ void sentry_run(struct sentry *s); /* until pid 1 is dead */
 
 /* take.c: away with a name. */
 void take(struct sentry *s, int root, const char *dir, const char *name, const char *why);
+/* A directory on its way across file systems, which a killed watcher left. */
+#define TAKE_ASIDE ".claude-sandbox.aside-"
+void take_leftover(struct sentry *s, int root, const char *dir, const char *name);
 
 /* age.c: older than the sandbox? The first by its stamp alone; the second by that of every directory on the way too,
  * as they were when it was first asked. */

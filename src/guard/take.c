@@ -102,7 +102,7 @@ static int take_across(struct sentry *s, int dir, const char *name, const char *
 	}
 	if (!S_ISDIR(st->st_mode))
 		return unlinkat(dir, name, 0) < 0 ? -errno : 0;
-	(void)snprintf(aside, sizeof(aside), ".claude-sandbox.aside-%d-%u", (int)getpid(), s->seq);
+	(void)snprintf(aside, sizeof(aside), TAKE_ASIDE "%d-%u", (int)getpid(), s->seq);
 	if (renameat2(dir, name, dir, aside, RENAME_NOREPLACE) < 0)
 		return -errno;
 	copy_tree(dir, aside, s->quarantine_fd, as, &count, 0);
@@ -159,4 +159,12 @@ void take(struct sentry *s, int root, const char *dir, const char *name, const c
 	}
 	s->kept++;
 	sentry_say(s, "quarantined", path, "%s/%s (%s)", s->quarantine, as, why);
+}
+
+void take_leftover(struct sentry *s, int root, const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = sentry_open_dir(s, root, dir, O_PATH);
+
+	if (fd >= 0)
+		(void)path_remove_tree(fd, name);
 }
