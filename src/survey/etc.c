@@ -15,23 +15,22 @@ static const char *const chosen[] = {
 	/* the loader and what /usr/bin's links lead to */
 	"alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
 	/* certificates: never /etc/ssl/private or /etc/pki/tls/private */
-	"ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf", "ca-certificates", "ca-certificates.conf", "pki/ca-trust",
+	"ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf", "ca-certificates/extracted", "ca-certificates.conf", "pki/ca-trust",
 	"pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "pki/java", "crypto-policies", "static",
 	/* names of things */
-	"protocols", "services", "ethertypes", "rpc", "mime.types", "magic", "magic.mime", "gai.conf", "host.conf",
+	"protocols", "services", "rpc", "mime.types", "magic", "magic.mime", "gai.conf", "host.conf",
 	"os-release", "lsb-release", "debian_version", "redhat-release", "fedora-release", "alpine-release",
 	"arch-release", "SuSE-release", "issue",
 	/* place, time and language */
-	"localtime", "timezone", "adjtime", "locale.conf", "locale.alias", "locale.gen", "vconsole.conf", "default/locale",
+	"localtime", "timezone", "locale.conf", "locale.alias", "locale.gen", "vconsole.conf", "default/locale",
 	/* terminals and shells */
 	"terminfo", "inputrc", "shells", "profile", "profile.d/*.sh", "bash.bashrc", "bashrc", "bash_completion", "bash_completion.d", "zsh",
 	"zshrc", "zshenv", "zprofile", "zlogin", "fish", "manpath.config", "man_db.conf", "login.defs", "DIR_COLORS",
 	/* tools */
 	"gitconfig", "gitattributes", "vim", "nvim", "nanorc", "emacs", "screenrc", "tmux.conf", "wgetrc", "xattr.conf",
 	"fonts", "java", "java-*", "jvm*", "maven", "gradle", "perl", "python", "python2*", "python3*", "ruby*", "php*",
-	"lua*", "gdb", "debuginfod", "groff", "papersize", "paperspecs", "sgml", "xml", "texmf", "ghc", "golang",
-	"xdg/nvim", "xdg/user-dirs.defaults", "xdg/user-dirs.conf", "X11/rgb.txt", "ImageMagick-*", "OpenCL", "vulkan",
-	"glvnd",
+	"lua*", "groff", "texmf", "ghc", "golang",
+	"xdg/nvim", "xdg/user-dirs.defaults", "xdg/user-dirs.conf", "X11/rgb.txt", "ImageMagick-*",
 };
 
 static bool everybody_reads(const char *path)

@@ -427,12 +427,16 @@ static void local_bin_links(void **state)
 	put(at(".ssh/id_ed25519"), "canary");
 	lnk("../../src/tool/run.sh", at(".local/bin/run"));
 	lnk("../../.ssh/id_ed25519", at(".local/bin/key"));
+	put(at("Documents/notes"), "canary");
+	assert_int_equal(chmod(at("Documents/notes"), 0644), 0);
+	lnk("../../Documents/notes", at(".local/bin/notes"));
 	lnk(home, at(".local/bin/everything"));
 	add_path(".local/bin");
 	s = look(at("project"));
 	assert_true(survey_visible(s, at("src/tool/run.sh")));
 	assert_false(survey_visible(s, at("src/tool/secret.txt")));
 	assert_false(survey_visible(s, at(".ssh/id_ed25519")));
+	assert_false(survey_visible(s, at("Documents/notes")));
 	assert_false(survey_visible(s, at("anything")));
 }
 

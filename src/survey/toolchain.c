@@ -116,13 +116,17 @@ static int follow_links(const struct survey *s, struct survey_tool *t, const cha
 	fd = -1;
 	for (struct dirent *e; r == 0 && count < FOLLOW_MAX && (e = readdir(d));) {
 		_cleanup_free_ char *link = NULL, *target = NULL;
+		struct stat st;
 
 		if (e->d_type != DT_LNK)
 			continue;
 		count++;
 		link = path_join(dir, e->d_name);
 		target = link ? realpath(link, NULL) : NULL;
-		if (target && !survey_visible(s, target) && path_is_under(target, s->home_real))
+		/* programs only: not what else somebody may have linked there */
+		if (!target || stat(target, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+			continue;
+		if (!survey_visible(s, target) && path_is_under(target, s->home_real))
 			r = show(s, t, target);
 	}
 	closedir(d);
