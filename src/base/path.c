@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,17 +99,6 @@ char *path_normalize(const char *p)
 		out[n++] = absolute ? '/' : '.';
 	out[n] = 0;
 	return out;
-}
-
-const char *path_home(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *pw;
-
-	if (path_is_absolute(home))
-		return home;
-	pw = getpwuid(getuid());
-	return pw && path_is_absolute(pw->pw_dir) ? pw->pw_dir : NULL;
 }
 
 int path_expand(const char *p, const char *home, char **ret)
@@ -290,39 +278,4 @@ int path_remove_tree(int at, const char *p)
 	if (r == 0 && unlinkat(at, p, AT_REMOVEDIR) < 0)
 		r = -errno;
 	return r;
-}
-
-static int runtime_dir(const char *home, char **ret)
-{
-	const char *env = getenv("XDG_RUNTIME_DIR");
-	_cleanup_free_ char *run = NULL;
-	struct stat st;
-
-	if (path_is_absolute(env)) {
-		*ret = path_join(env, "claude-sandbox");
-		return *ret ? 0 : -ENOMEM;
-	}
-	if (asprintf(&run, "/run/user/%u", (unsigned)getuid()) < 0)
-		return -ENOMEM;
-	if (lstat(run, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() && (st.st_mode & 077) == 0)
-		*ret = path_join(run, "claude-sandbox");
-	else
-		*ret = path_join(home, ".local/state/claude-sandbox/run");
-	return *ret ? 0 : -ENOMEM;
-}
-
-int path_xdg(enum path_xdg kind, char **ret)
-{
-	static const char *const spec[] = {
-		[PATH_CONFIG] = "$XDG_CONFIG_HOME/claude-sandbox",
-		[PATH_DATA] = "$XDG_DATA_HOME/claude-sandbox",
-		[PATH_STATE] = "$XDG_STATE_HOME/claude-sandbox",
-	};
-	const char *home = path_home();
-
-	if (!home)
-		return -ENOENT;
-	if (kind == PATH_RUNTIME)
-		return runtime_dir(home, ret);
-	return path_expand(spec[kind], home, ret);
 }
