@@ -12,7 +12,9 @@
 #include "base/str.h"
 
 #define ANSWERS_MS   3000 /* a question older than this has been answered, or never will be */
-#define FENCE_MS     400
+#define FENCE_MS     1500 /* for the first of them */
+#define FENCE_MAX_MS 5000 /* for all of them, while they come */
+#define QUIET_MS     120  /* without a byte: that was the last */
 
 long long tty_now_ms(void)
 {
@@ -50,10 +52,28 @@ void tty_raw(struct tty *t)
 		(void)fd_write_all(t->out, "\x1b[22;0t", 7);
 }
 
-/* Reads and forgets until the answer to a device attributes question, CSI ? ... c, which comes after all others. */
+/* Does the byte end an answer to a device attributes question, CSI ? ... c? */
+static bool attributes_end(int *state, char c)
+{
+	if (c == 0x1b)
+		*state = 1;
+	else if (*state == 1)
+		*state = c == '[' ? 2 : 0;
+	else if (*state == 2)
+		*state = c == '?' ? 3 : 0;
+	else if (*state == 3 && c == 'c')
+		return true;
+	else if (*state == 3 && !strchr("0123456789;", c))
+		*state = 0;
+	return false;
+}
+
+/* Reads and forgets the answers that are still to come. Ours comes after all others; but the sandbox may have asked the
+ * same question, so that the first such answer need not be ours: after it, until nothing comes for a while. */
 static void fence(struct tty *t)
 {
 	long long end = tty_now_ms() + FENCE_MS, left;
+	bool answered = false;
 	int state = 0;
 
 	if (fd_write_all(t->out, "\x1b[c", 3) < 0)
@@ -63,25 +83,19 @@ static void fence(struct tty *t)
 		char bytes[256];
 		ssize_t n;
 
-		if (poll(&p, 1, (int)left) <= 0)
+		if (poll(&p, 1, answered ? QUIET_MS : (int)left) <= 0) {
+			if (answered)
+				return;
 			continue;
+		}
 		n = read(t->in, bytes, sizeof(bytes));
 		if (n <= 0)
 			return;
-		for (ssize_t i = 0; i < n; i++) {
-			char c = bytes[i];
-
-			if (c == 0x1b)
-				state = 1;
-			else if (state == 1)
-				state = c == '[' ? 2 : 0;
-			else if (state == 2)
-				state = c == '?' ? 3 : 0;
-			else if (state == 3 && c == 'c')
-				return;
-			else if (state == 3 && !strchr("0123456789;", c))
-				state = 0;
-		}
+		for (ssize_t i = 0; i < n; i++)
+			if (attributes_end(&state, bytes[i]) && !answered) {
+				answered = true;
+				end = tty_now_ms() + FENCE_MAX_MS;
+			}
 	}
 }
 
