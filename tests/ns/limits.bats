@@ -87,7 +87,7 @@ except OSError as e: print(n, e.strerror)'
 	run cs run -T --memory 64M -- python3 -c 'b = bytearray(300 << 20); print("had it")'
 	assert_lacks "$output" 'had it'
 	assert_status 137
-	wait_for 10 sh -c '"$1" log --all --json --kind limit | grep -q memory' sh "$CS"
+	wait_for 10 sh -c '"$1" log --all --json | grep -qE "\"(limit|oom)\".*memory|\"oom\""' sh "$CS"
 	# within the limit all is well
 	run cs run -T --memory 256M -- python3 -c 'b = bytearray(64 << 20); print("had it")'
 	assert_eq "$output" 'had it'
