@@ -54,6 +54,24 @@ int inner_ps(struct supervisor *sv)
 	return inner_send(sv, &b, NULL, 0);
 }
 
+/* processes are counted by RLIMIT_NPROC anyway: no group is asked for that alone */
+static bool wants_group(const struct supervisor *sv)
+{
+	return sv->memory || sv->cpus_milli;
+}
+
+void inner_spawn(struct supervisor *sv)
+{
+	/* Pid 1 finds them when it stands; only a control group must come first. */
+	bool early = sv->state == SV_STARTING && sv->mapped && !wants_group(sv);
+
+	if (sv->state != SV_RUNNING && !early)
+		return;
+	for (struct session *s = sv->sessions; s; s = s->next)
+		if (s->state == SESSION_WAITING)
+			session_send(s);
+}
+
 static void on_want_map(struct supervisor *sv, const struct ipc_msg *m, int *fds _unused_, size_t nfds _unused_)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT(256);
@@ -65,13 +83,15 @@ static void on_want_map(struct supervisor *sv, const struct ipc_msg *m, int *fds
 	}
 	ipc_begin(&b, INNER_MAPPED);
 	(void)inner_send(sv, &b, NULL, 0);
+	sv->mapped = true;
+	inner_spawn(sv);
 }
 
 static void on_ready(struct supervisor *sv, const struct ipc_msg *m, int *fds, size_t nfds)
 {
-	/* processes are counted by RLIMIT_NPROC anyway: no group is asked for that alone */
-	bool group = sv->memory || sv->cpus_milli;
-	struct cgroup_limits limits = { .memory = sv->memory, .cpu_milli = sv->cpus_milli, .pids = group ? sv->pids : 0 };
+	struct cgroup_limits limits = {
+		.memory = sv->memory, .cpu_milli = sv->cpus_milli, .pids = wants_group(sv) ? sv->pids : 0,
+	};
 	struct fail f = { 0 };
 
 	sv->pid1 = (pid_t)ipc_get_u64(m, INNER_PID, 0);
@@ -82,9 +102,7 @@ static void on_ready(struct supervisor *sv, const struct ipc_msg *m, int *fds, s
 		return;
 	}
 	sv->state = SV_RUNNING;
-	for (struct session *s = sv->sessions; s; s = s->next)
-		if (s->state == SESSION_WAITING)
-			session_send(s);
+	inner_spawn(sv);
 }
 
 static void on_failed(struct supervisor *sv, const struct ipc_msg *m, int *fds _unused_, size_t nfds _unused_)
@@ -126,6 +144,7 @@ static void on_exited(struct supervisor *sv, const struct ipc_msg *m, int *fds _
 	if (!s || s->state == SESSION_EXITED)
 		return;
 	session_exited(s, (int)ipc_get_u64(m, INNER_STATUS, 0));
+	sv->sole_ended = sv->sole_ended || s->sole;
 	sv_session_over(sv, s);
 }
 

@@ -37,7 +37,7 @@ struct session {
 	enum session_kind kind;
 	enum session_state state;
 	bool tty;
-	bool detached; /* started with no client that waits for it */
+	bool sole;     /* pid 1 ends with it */
 	unsigned rows, cols;
 	int spec;	/* memfd for INNER_SPAWN until it is sent */
 	int stdio[3];	/* until it is sent; -1 with a tty */
@@ -111,7 +111,8 @@ struct supervisor {
 	int pid1_fd;
 	pid_t pid1;
 	struct cgroup *cgroup; /* where memory or processors are limited */
-	bool launcher_gone;
+	bool mapped;	/* cs-enter has its ids, or needs none */
+	bool sole_ended; /* pid 1 ends by itself */
 	bool timed_out;
 	bool runtime_gone;
 	bool ordered_stop; /* by stop, a signal or a limit: not by the command's own end */
@@ -145,6 +146,7 @@ int sv_exit_status(int wait_status); /* 0..255, 128+n */
 /* inner.c: the messages of cs-enter */
 void inner_start(struct supervisor *sv);
 int inner_send(struct supervisor *sv, const struct buf *m, const int *fds, size_t nfds);
+void inner_spawn(struct supervisor *sv); /* sends every waiting session, as soon as cs-enter may have them */
 void inner_kill(struct supervisor *sv, const struct session *s, int sig);
 void inner_shutdown(struct supervisor *sv, uint64_t grace_ms);
 int inner_ps(struct supervisor *sv);
@@ -155,7 +157,7 @@ int session_new(struct supervisor *sv, const struct ipc_msg *m, const int *fds, 
 		struct fail *f);
 struct session *session_find(const struct supervisor *sv, uint64_t id);
 struct session *session_first_tty(const struct supervisor *sv);
-void session_send(struct session *s); /* to cs-enter, once the sandbox stands */
+void session_send(struct session *s); /* to cs-enter */
 void session_spawned(struct session *s, pid_t pid, int master);
 void session_failed(struct session *s, int status, const char *msg, const char *hint);
 void session_exited(struct session *s, int wait_status);

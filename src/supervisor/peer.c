@@ -86,11 +86,9 @@ static void owner_gone(struct supervisor *sv, struct session *s)
 {
 	if (s->state == SESSION_EXITED)
 		return;
-	if (s->state == SESSION_WAITING) {
+	if (s->kind == SESSION_EXEC && s->state == SESSION_WAITING)
 		s->state = SESSION_EXITED;
-		return;
-	}
-	if (s->kind == SESSION_EXEC)
+	else if (s->kind == SESSION_EXEC)
 		inner_kill(sv, s, SIGKILL);
 	else
 		sv_stop(sv, "client gone", true, sv->stop_grace_ms);
@@ -328,8 +326,7 @@ static void do_spawn(struct peer *p, const struct ipc_msg *m, const int *fds, si
 	p->pos = 0;
 	take_size(p, m);
 	s->latest = p;
-	if (sv->state == SV_RUNNING)
-		session_send(s);
+	inner_spawn(sv);
 	if (s->id > 1)
 		trail_event(sv, s->kind == SESSION_EXEC ? "exec" : "shell", s->command, NULL);
 }

@@ -213,6 +213,9 @@ void session_send(struct session *s)
 		ipc_put_u64(&b, INNER_ROWS, s->rows);
 		ipc_put_u64(&b, INNER_COLS, s->cols);
 	}
+	s->sole = !s->tty && s->kind == SESSION_MAIN;
+	if (s->sole)
+		ipc_put_u64(&b, INNER_SOLE, 1);
 	s->state = SESSION_SENT;
 	r = inner_send(s->sv, &b, fds, s->tty ? 1 : 4);
 	s->spec = fd_close(s->spec);

@@ -87,7 +87,7 @@ void sv_stop(struct supervisor *sv, const char *reason, bool ordered, uint64_t g
 	sv->ordered_stop = ordered;
 	if (sv->state == SV_STARTING && sv->engine.launcher > 0)
 		(void)kill(sv->engine.launcher, SIGKILL);
-	else
+	else if (!sv->sole_ended)
 		inner_shutdown(sv, grace_ms);
 	sv->state = SV_STOPPING;
 	ev_timer_set(&sv->kill_timer, (double)grace_ms / 1000. + KILL_AFTER, 0.);
@@ -132,7 +132,6 @@ static void on_launcher(struct ev_loop *loop, ev_io *w, int revents _unused_)
 	inner_drain(sv);
 	while (waitpid(sv->engine.launcher, &status, 0) < 0 && errno == EINTR)
 		;
-	sv->launcher_gone = true;
 	sv->engine.launcher = 0;
 	if (sv->state == SV_STARTING)
 		sv_fail(sv, "cs-enter died before the sandbox stood", "see the kernel's log: dmesg");
@@ -371,6 +370,7 @@ static _Noreturn void supervise(const struct supervisor_spec *spec, int first)
 
 	sv.claim = spec->claim;
 	sv.plan = spec->plan;
+	sv.mapped = !spec->plan->map_id;
 	sv.inotify = sv.pid1_fd = -1;
 	sv.engine = (struct engine_instance){ .launcher_fd = -1, .socket = -1 };
 	own_process(&sv, first);
