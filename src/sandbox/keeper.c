@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "kernel/caps.h"
 #include "kernel/openat2.h"
 #include "kernel/pidfd.h"
@@ -22,6 +23,7 @@
 #include "sandbox/say.h"
 
 #define SPIN	   200 /* looks in a row at a name that is gone: a rename is at work */
+#define TRIM_MS	   2000 /* after the start, what it needed of memory is given back */
 #define RETRY_MS   250 /* and then this often, beside inotify on its directory */
 
 static bool kept(const struct plan_op *op)
@@ -129,17 +131,23 @@ static int ended(const struct keeper *k)
 
 static int keep(struct keeper *k, bool *lost, int inotify)
 {
-	bool all = true;
+	bool all = true, trimmed = false;
 
 	for (;;) {
+		int timeout = !all ? RETRY_MS : trimmed ? -1 : TRIM_MS, n;
 		struct pollfd p[] = {
 			{ .fd = k->pid1, .events = POLLIN }, { .fd = k->sock }, { .fd = k->mountinfo, .events = POLLPRI },
 			{ .fd = inotify, .events = POLLIN },
 		};
 		char events[1024];
 
-		if (poll(p, ARRAY_SIZE(p), all ? -1 : RETRY_MS) < 0 && errno != EINTR)
+		n = poll(p, ARRAY_SIZE(p), timeout);
+		if (n < 0 && errno != EINTR)
 			return 1;
+		if (n == 0 && !trimmed) {
+			mem_trim();
+			trimmed = true;
+		}
 		if (p[0].revents)
 			return ended(k);
 		if (p[1].revents & (POLLHUP | POLLERR)) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "kernel/mount.h"
 #include "kernel/net.h"
@@ -29,6 +30,7 @@ struct pid1 {
 	int sock, link, signals;
 	struct sessions sessions;
 	char **absent;	   /* names that the gate refuses */
+	bool awake;	   /* something was asked lately */
 	uint64_t deadline; /* of a shutdown, ms; 0: none is under way */
 };
 
@@ -262,6 +264,7 @@ static void serve_gates(struct pid1 *s, const struct pollfd *p)
 }
 
 #define POLL_FIXED 3
+#define TRIM_MS	   2000 /* after the last message, memory that is not needed for sleeping is given back */
 
 /* Waits; *ret_n is how many gates the answer tells of. Grown as sessions come, never while a call waits. */
 static struct pollfd *wait_for_work(struct pid1 *s, size_t *ret_n)
@@ -269,7 +272,7 @@ static struct pollfd *wait_for_work(struct pid1 *s, size_t *ret_n)
 	static struct pollfd *p;
 	static size_t room;
 	uint64_t now = s->deadline ? now_ms() : 0;
-	int timeout = !s->deadline ? -1 : s->deadline > now ? (int)(s->deadline - now) : 0;
+	int timeout = !s->deadline ? (s->awake ? TRIM_MS : -1) : s->deadline > now ? (int)(s->deadline - now) : 0, r;
 	size_t n = s->sessions.ngates;
 
 	if (!p || n > room) {
@@ -286,7 +289,12 @@ static struct pollfd *wait_for_work(struct pid1 *s, size_t *ret_n)
 	for (size_t i = 0; i < n; i++)
 		p[POLL_FIXED + i] = (struct pollfd){ .fd = s->sessions.gates[i], .events = POLLIN };
 	*ret_n = n;
-	return poll(p, POLL_FIXED + n, timeout) < 0 ? NULL : p;
+	r = poll(p, POLL_FIXED + n, timeout);
+	if (r == 0 && !s->deadline) {
+		mem_trim();
+		s->awake = false;
+	}
+	return r < 0 ? NULL : p;
 }
 
 static _Noreturn void serve(struct pid1 *s)
@@ -308,8 +316,10 @@ static _Noreturn void serve(struct pid1 *s)
 		}
 		if (p[2].revents & (POLLHUP | POLLERR))
 			_exit(1);
-		if (p[1].revents)
+		if (p[1].revents) {
 			receive(s);
+			s->awake = true;
+		}
 		if (s->deadline && now_ms() >= s->deadline) {
 			finish(s);
 			_exit(0);
@@ -327,7 +337,7 @@ static int collect_absent(struct pid1 *s)
 
 void pid1_main(const struct plan *p, int sock, int link)
 {
-	struct pid1 s = { .plan = p, .sock = sock, .link = link };
+	struct pid1 s = { .plan = p, .sock = sock, .link = link, .awake = true };
 	struct pollfd alive = { .fd = link };
 	struct fail f = { 0 };
 	char c = PID1_FAILED;
