@@ -3,11 +3,21 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/${BUILD:-build}
 cs=${CS:-$build/claude-sandbox}
+# shellcheck disable=SC2034 # for the benchmarks
 interleave=$build/bench/bench-interleave
 set -eu
 
+: "${CS_BENCH_UID:=64123}"
+if [ "$(id -u)" = 0 ] && [ -z "${CS_BENCH_ROOT:-}" ] && [ -z "${CS_BENCH_NAMED:-}" ]; then
+	# the ordinary user has a name in this run's own view of /etc/passwd: firejail wants one
+	passwd=$(mktemp)
+	{ cat /etc/passwd; echo "bench:x:$CS_BENCH_UID:$CS_BENCH_UID:Bench:/var/tmp:/bin/bash"; } >"$passwd"
+	chmod 644 "$passwd"
+	# shellcheck disable=SC2016 # for the inner shell
+	CS_BENCH_NAMED=1 exec unshare -m sh -c 'mount --bind "$1" /etc/passwd && rm "$1" && shift && exec "$@"' sh "$passwd" "$0" "$@"
+fi
 if [ "$(id -u)" = 0 ] && [ -z "${CS_BENCH_ROOT:-}" ]; then
-	as=(setpriv "--reuid=${CS_BENCH_UID:=64123}" "--regid=$CS_BENCH_UID" --clear-groups)
+	as=(setpriv "--reuid=$CS_BENCH_UID" "--regid=$CS_BENCH_UID" --clear-groups)
 	who="an ordinary user"
 else
 	as=()
@@ -40,6 +50,6 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 ours() {
 	local p
 	for p in /proc/[0-9]*; do
-		case $(cat "$p/comm" 2>/dev/null) in claude-sandbox | cs-enter | cs-guard) echo "${p#/proc/}" ;; esac
+		case $(cat "$p/comm" 2>/dev/null) in claude-sandbox | cs-*) echo "${p#/proc/}" ;; esac
 	done | sort
 }
