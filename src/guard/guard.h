@@ -65,7 +65,8 @@ int guard_watch_start(const char *helper, const char *project, char *const *watc
 int guard_recover(const char *helper, const char *quarantine_dir, char ***ret_lines, struct fail *f);
 
 /* At the end, and at the next start for what a killed session left: compares each private copy with what it was copied
- * from. Where apply (guard.git-config = apply-safe), takes over the keys that cannot execute anything (branch.NAME.*,
- * a new remote's url and fetch, submodule.NAME.url and active); the rest stays in the private copy. *ret_lines: one
+ * from. Where apply (guard.git-config = apply-safe), takes over the keys that cannot execute anything nor lead a push
+ * elsewhere (an upstream that a branch had not, in a remote that was there; a new remote's url and fetch;
+ * submodule.NAME.url and active); the rest stays in the private copy. *ret_lines: one
  * line each for the receipt, or NULL. An absent private_dir is no error. */
 int guard_settle(const char *private_dir, bool apply, char ***ret_lines, struct fail *f);

@@ -18,6 +18,7 @@
 
 #define REPORT_MAX (256U << 10)
 #define LINES_MAX  64
+#define VALUES_MAX 32U /* of one key */
 
 /* The child's records, each a letter and a string, NUL-terminated. */
 enum { SET_KEY = 'S', SET_VALUE = 'v', KEPT = 'k', KEPT_TEXT = 'K', HOOK = 'h' };
@@ -110,21 +111,48 @@ static bool has_section(const struct gitconf *c, const char *section, const char
 	return false;
 }
 
-/* May this key's new values (all of them) be taken over? */
-static bool key_safe(const struct gitconf *base, const struct gitconf *now, const char *key)
+static bool has_remotes(const struct gitconf *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (str_startswith(c->entries[i].key, "remote.") && str_endswith(c->entries[i].key, ".url"))
+			return true;
+	return false;
+}
+
+/* A branch may get an upstream that it had not, in a remote that was there (or where none was): a push must not go
+ * elsewhere because of what the sandbox wrote. */
+static bool branch_safe(const struct gitconf *base, const char *key, const char *name, const char *value)
+{
+	bool remote = strcmp(name, "remote") == 0 || strcmp(name, "pushremote") == 0;
+
+	if (!remote && strcmp(name, "merge") != 0)
+		return true;
+	if (gitconf_get(base, key))
+		return false;
+	return !remote || !value || strcmp(value, ".") == 0 || has_section(base, "remote", value) || !has_remotes(base);
+}
+
+/* May the key of the host's configuration, base, get these values (all of them), or go where n is 0? */
+static bool key_safe(const struct gitconf *base, const char *key, const char *const *values, size_t n)
 {
 	_cleanup_free_ char *copy = NULL;
 	const char *section, *sub, *name;
+	bool branch;
 
 	if (gitconf_split(key, &copy, &section, &sub, &name) < 0 || !key_candidate(section, sub))
 		return false;
-	/* an existing remote must not lead elsewhere all of a sudden */
-	if (strcmp(section, "branch") && has_section(base, section, sub))
+	branch = strcmp(section, "branch") == 0;
+	/* an existing remote must not lead elsewhere all of a sudden, nor a path become one */
+	if (!branch && has_section(base, section, sub))
 		return false;
-	if (strcmp(section, "branch") == 0 && !value_safe(section, sub, name, "true") && !value_safe(section, sub, name, "refs/x"))
+	if (strcmp(section, "remote") == 0 && (sub[0] == '.' || strchr(sub, '/')))
 		return false;
-	for (size_t i = 0; i < now->n; i++)
-		if (strcmp(now->entries[i].key, key) == 0 && !value_safe(section, sub, name, now->entries[i].value))
+	if (branch && !value_safe(section, sub, name, "true") && !value_safe(section, sub, name, "refs/x"))
+		return false;
+	if (branch && !n && !branch_safe(base, key, name, NULL))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!value_safe(section, sub, name, values[i]) || (branch && !branch_safe(base, key, name, values[i])))
 			return false;
 	return true;
 }
@@ -137,8 +165,14 @@ static void put_record(struct buf *b, char kind, const char *s)
 
 static void compare_key(struct buf *out, const struct gitconf *base, const struct gitconf *now, const char *key)
 {
-	bool safe = key_safe(base, now, key), any = false;
+	const char *values[VALUES_MAX];
+	bool safe, any = false;
+	size_t n = 0;
 
+	for (size_t i = 0; i < now->n; i++)
+		if (strcmp(now->entries[i].key, key) == 0 && n++ < VALUES_MAX)
+			values[n - 1] = now->entries[i].value;
+	safe = n <= VALUES_MAX && key_safe(base, key, values, n);
 	if (safe)
 		put_record(out, SET_KEY, key);
 	for (size_t i = 0; i < now->n; i++) {
@@ -307,6 +341,7 @@ static int take_over(const char *host, const char *key, const char *const *value
 
 struct settling {
 	const struct slot *slot;
+	struct gitconf *base; /* the host's own, as it was */
 	bool apply;
 	struct buf kept;
 	char **lines;
@@ -336,12 +371,9 @@ static void line(struct settling *s, const char *fmt, const char *text)
 /* One key that the child calls safe, judged again. */
 static void settle_key(struct settling *s, const char *key, const char *const *values, size_t n)
 {
-	_cleanup_free_ char *copy = NULL, *text = NULL;
-	const char *section, *sub, *name;
-	bool safe = gitconf_split(key, &copy, &section, &sub, &name) == 0 && key_candidate(section, sub);
+	_cleanup_free_ char *text = NULL;
+	bool safe = s->base && key_safe(s->base, key, values, n);
 
-	for (size_t i = 0; safe && i < n; i++)
-		safe = value_safe(section, sub, name, values[i]);
 	if (asprintf(&text, "%s%s%s", key, n ? " = " : " removed", n ? values[n - 1] : "") < 0)
 		return;
 	if (safe && s->apply && take_over(s->slot->host, key, values, n) == 0) {
@@ -355,7 +387,7 @@ static void settle_key(struct settling *s, const char *key, const char *const *v
 
 static void settle_records(struct settling *s, const char *data, size_t len)
 {
-	const char *end = data + len, *values[32];
+	const char *end = data + len, *values[VALUES_MAX];
 
 	while (data < end) {
 		char kind = data[0];
@@ -403,8 +435,10 @@ static int settle_slot(const char *private_dir, const struct slot *slot, bool ap
 	struct settling s = { .slot = slot, .apply = apply, .kept = BUF_INIT(GITCONF_MAX / 2), .lines = *lines };
 	_cleanup_free_ char *data = NULL, *kept = meta_path(private_dir, slot->name, "kept");
 	size_t len = 0;
+	bool bad;
 	int r = compare(private_dir, slot, &data, &len);
 
+	s.base = slot->base ? finder_read_config(slot->base, &bad) : NULL;
 	if (r == 0)
 		settle_records(&s, data, len);
 	else if (r == -EBADMSG)
@@ -418,6 +452,7 @@ static int settle_slot(const char *private_dir, const struct slot *slot, bool ap
 			(void)unlink(kept);
 	}
 	buf_free(&s.kept);
+	gitconf_free(s.base);
 	*lines = s.lines;
 	drop_slot(private_dir, slot);
 	return r == -EBADMSG ? 0 : r;

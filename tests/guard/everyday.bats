@@ -37,11 +37,11 @@ today() {
 
 @test "a new https remote and a branch's upstream are taken over; an existing remote's new address is not" {
 	git remote add origin https://example.org/a.git
-	today 'git remote add up https://example.org/b.git; git config branch.main.remote up; git config branch.main.merge refs/heads/main
+	today 'git remote add up https://example.org/b.git; git config branch.main.remote origin; git config branch.main.merge refs/heads/main
 		git remote set-url origin https://example.org/evil.git; git config user.email agent@example.org'
 	assert_eq "$(git config remote.up.url)" https://example.org/b.git
 	assert_eq "$(git config remote.up.fetch)" '+refs/heads/*:refs/remotes/up/*'
-	assert_eq "$(git config branch.main.remote)" up
+	assert_eq "$(git config branch.main.remote)" origin
 	assert_eq "$(git config remote.origin.url)" https://example.org/a.git
 	[ -z "$(git config --local user.email)" ]
 }

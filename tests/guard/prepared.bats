@@ -92,3 +92,18 @@ x"; printf "gitdir: ../node_modules/g\nx\n" >docs/.git'
 	[ -f .git/index ]
 	git status
 }
+
+@test "a push on the host goes nowhere else: no branch is led to a new remote, no upstream is changed" {
+	git remote add origin https://example.org/a.git
+	git remote add public https://example.org/p.git
+	git config branch.main.remote origin
+	git config branch.main.merge refs/heads/main
+	attack 'git remote add evil https://evil.example.org/x.git; git config branch.main.remote evil; git config branch.main.pushRemote evil
+		git config branch.main.merge refs/heads/other; git config branch.new.remote evil; git config branch.two.remote public
+		git config remote...url https://evil.example.org/x.git; git config remote.docs/x.url https://evil.example.org/x.git'
+	assert_eq "$(git config branch.main.remote)" origin
+	assert_eq "$(git config branch.main.merge)" refs/heads/main
+	assert_eq "$(git config remote.evil.url)" https://evil.example.org/x.git
+	assert_eq "$(git config branch.two.remote)" public
+	[ -z "$(git config branch.main.pushRemote)$(git config branch.new.remote)$(git config remote...url)$(git config remote.docs/x.url)" ]
+}
