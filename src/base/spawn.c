@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
 
 extern char **environ;
 
@@ -22,7 +24,29 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static _Noreturn void child(const struct spawn *s, int in, int out)
+/* The entries of PATH that lie in the system's directories, after their links. Caller frees; NULL: out of memory. */
+static char *system_path(void)
+{
+	static const char *const roots[] = { "/usr", "/bin", "/sbin", "/opt", "/nix", "/gnu", "/snap", "/run/current-system",
+					     "/run/wrappers", "/home/linuxbrew/.linuxbrew" };
+	_cleanup_buf_ struct buf b = BUF_INIT(65536);
+	_cleanup_strv_ char **entries = NULL;
+	const char *path = getenv("PATH");
+
+	if (path && strv_split(path, ":", &entries) < 0)
+		return NULL;
+	for (char **e = entries; e && *e; e++) {
+		_cleanup_free_ char *real = path_is_absolute(*e) ? realpath(*e, NULL) : NULL;
+
+		for (size_t i = 0; real && i < ARRAY_SIZE(roots); i++)
+			if (path_is_under(real, roots[i]))
+				buf_printf(&b, "%s:", real);
+	}
+	buf_puts(&b, "/usr/local/bin:/usr/bin:/bin");
+	return b.error ? NULL : TAKE_PTR(b.data);
+}
+
+static _Noreturn void child(const struct spawn *s, const char *path, char *const *env, int in, int out)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigset_t none;
@@ -37,10 +61,10 @@ static _Noreturn void child(const struct spawn *s, int in, int out)
 	close_range(3, ~0U, 0);
 	if (s->cwd && chdir(s->cwd) < 0)
 		_exit(127);
-	if (s->env)
-		execvpe(s->argv[0], s->argv, s->env);
-	else
-		execvp(s->argv[0], s->argv);
+	/* execvpe(3) searches the PATH of this process */
+	if (path && setenv("PATH", path, 1) < 0)
+		_exit(127);
+	execvpe(s->argv[0], s->argv, env);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -111,9 +135,13 @@ int spawn_run(const struct spawn *s)
 {
 	_cleanup_close_ int in = -1, out_r = -1, out_w = -1, pidfd = -1;
 	uint64_t deadline = s->timeout_ms ? now_ms() + s->timeout_ms : 0;
+	_cleanup_free_ char *path = s->any_path ? NULL : system_path();
+	_cleanup_strv_ char **env = strv_copy(s->env ? s->env : environ);
 	int p[2], r = 0;
 	pid_t pid;
 
+	if (!s->any_path && (!path || env_set(&env, "PATH", path) < 0))
+		return -ENOMEM;
 	if (s->input) {
 		in = fd_memfd("stdin", s->input, strlen(s->input));
 		if (in < 0)
@@ -129,7 +157,7 @@ int spawn_run(const struct spawn *s)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		child(s, in, out_w);
+		child(s, path, env, in, out_w);
 	out_w = fd_close(out_w);
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)

@@ -8,6 +8,8 @@
 
 struct spawn {
 	char *const *argv;  /* argv[0] looked up on PATH where it has no slash */
+	bool any_path;	    /* all of PATH; else only the system's directories on it: a project may be on PATH too (an
+			     * activated venv, node_modules/.bin), and a sandbox may have put a `git` there */
 	char *const *env;   /* NULL: ours */
 	const char *cwd;    /* NULL: ours */
 	const char *input;  /* stdin's text; NULL: /dev/null */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "cli/args.h"
 #include "cli/here.h"
@@ -91,11 +92,30 @@ static int status(bool json, struct fail *f)
 	return r;
 }
 
+/* npm and its node are taken from the system and from toolchains: a project on PATH (an activated venv, node_modules/.bin)
+ * was in a sandbox's hands. */
+static int narrow_path(struct fail *f)
+{
+	_cleanup_survey_ struct survey *s = NULL;
+	_cleanup_buf_ struct buf b = BUF_INIT(65536);
+	int r = survey_agent(&s, f);
+
+	if (r < 0)
+		return r;
+	for (char **p = s->path; p && *p; p++)
+		buf_printf(&b, "%s%s", b.len ? ":" : "", *p);
+	if (b.error || setenv("PATH", buf_cstr(&b), 1) < 0)
+		return fail_set(f, ENOMEM, "agent");
+	return 0;
+}
+
 static int update(bool background, struct fail *f)
 {
 	_cleanup_free_ char *version = NULL;
-	int r;
+	int r = narrow_path(f);
 
+	if (r < 0)
+		return r;
 	if (!background && isatty(STDERR_FILENO))
 		(void)fprintf(stderr, "Asking the registry that npm is configured for...\n");
 	r = agent_own_update(!background, &version, f);

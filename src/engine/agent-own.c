@@ -120,7 +120,8 @@ static int platform_package(char **ret, struct fail *f)
 static int npm(const char *cwd, char *const *argv, uint64_t timeout_ms, struct json_object **ret, struct fail *f)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(ANSWER_MAX);
-	const struct spawn s = { .argv = argv, .cwd = cwd, .timeout_ms = timeout_ms, .out = &out };
+	/* npm may be one of nvm's: the command has put a PATH together that no project is on */
+	const struct spawn s = { .argv = argv, .any_path = true, .cwd = cwd, .timeout_ms = timeout_ms, .out = &out };
 	int r = spawn_run(&s);
 
 	if (r == -ENOENT) {

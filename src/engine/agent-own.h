@@ -21,7 +21,8 @@ int64_t agent_own_checked(void);
 /* Asks the registry that npm is configured for, and where it has another version fetches it, compares its SHA-512 with
  * the registry's word, unpacks it in a locked-up child, and makes it the current one. wait: for another refresh to end;
  * else -EBUSY. 1: *ret_version is new; 0: it was current already. Caller frees it. The registry's answer is not proof of
- * who built the program: that trust is npm's. */
+ * who built the program: that trust is npm's. npm is looked up on PATH as it is: the caller sees to it that nothing on it
+ * is in a sandbox's reach. */
 int agent_own_update(bool wait, char **ret_version, struct fail *f);
 
 /* Starts `claude-sandbox agent update` in the background where it is due. Returns at once; errors are not told. */

@@ -23,7 +23,7 @@ bool survey_is_system(const char *path)
 
 bool survey_visible(const struct survey *s, const char *path)
 {
-	if (survey_is_system(path) || path_is_under(path, s->project))
+	if (survey_is_system(path) || (s->project && path_is_under(path, s->project)))
 		return true;
 	for (size_t i = 0; i < s->nshows; i++)
 		if (path_is_under(path, s->shows[i].dst))
@@ -123,6 +123,8 @@ int survey_agent(struct survey **ret, struct fail *f)
 	if (!s)
 		return fail_set(f, ENOMEM, "survey");
 	r = find_account(s, f);
+	if (r == 0)
+		r = survey_find_tools(s, path ? path : "", f);
 	if (r == 0)
 		r = survey_find_agent(s, path ? path : "");
 	if (r < 0)

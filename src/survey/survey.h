@@ -54,7 +54,7 @@ struct survey {
 /* project: any path, or NULL for the working directory. Refuses (negative errno, f with reason and hint) $HOME, /, a
  * parent of $HOME, sensitive directories (i_know lifts that one), what is unreadable. */
 int survey_new(const char *project, bool i_know, struct survey **ret, struct fail *f);
-/* Only account and agent, wherever the caller stands. */
+/* Only account, toolchains and agent, wherever the caller stands; path holds no project's directory. */
 int survey_agent(struct survey **ret, struct fail *f);
 struct survey *survey_free(struct survey *s);
 DEFINE_CLEANUP(struct survey, survey_free)

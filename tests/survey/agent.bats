@@ -64,13 +64,13 @@ token=sk-ant-oat01-abcdefghijklmnopqrstuvwxyz0123456789
 # A stand-in for npm: what the registry says and gives, from files of the test's own.
 fake_npm() { # VERSION
 	local pkg=$T/pkg
-	mkdir -p "$pkg/package" "$T/bin"
+	mkdir -p "$pkg/package" "$HOME/.local/bin"
 	cp /bin/true "$pkg/package/claude"
 	head -c 100000 /dev/urandom >>"$pkg/package/claude"
 	tar -C "$pkg" -czf "$T/agent.tgz" package
 	printf 'sha512-%s' "$(openssl dgst -sha512 -binary "$T/agent.tgz" | base64 -w0)" >"$T/integrity"
 	echo "$1" >"$T/version"
-	cat >"$T/bin/npm" <<N
+	cat >"$HOME/.local/bin/npm" <<N
 #!/bin/sh
 echo "\$*" >>$T/npm.log
 case \$1 in
@@ -78,8 +78,8 @@ view) printf '{"version":"%s","dist.integrity":"%s"}' "\$(cat $T/version)" "\$(c
 pack) [ ! -e $T/slow ] || sleep 3; cp $T/agent.tgz ./agent.tgz; echo '[{"filename":"agent.tgz"}]' ;;
 esac
 N
-	chmod 755 "$T/bin/npm"
-	PATH=$T/bin:$PATH
+	chmod 755 "$HOME/.local/bin/npm"
+	PATH=$HOME/.local/bin:$PATH
 }
 
 @test "agent.install = own: fetched, verified, switched, kept when the next one is bad" {
@@ -155,9 +155,35 @@ N
 	need openssl
 	fake_npm 3.0.0
 	# shellcheck disable=SC2016
-	sed -i '2i pwd >>'"$T/npm.pwd" "$T/bin/npm"
+	sed -i '2i pwd >>'"$T/npm.pwd" "$HOME/.local/bin/npm"
 	run -0 cs agent update
 	assert_lacks "$(cat "$T/npm.pwd")" "$P"
+}
+
+@test "programs that a sandbox planted in a project on PATH are not run by the host" {
+	need openssl
+	fake_npm 3.0.0
+	local c
+	# an activated venv, node_modules/.bin, and a relative entry
+	export PATH=$P/.venv/bin:$P/node_modules/.bin:.venv/bin:$PATH
+	inside 'mkdir -p .venv/bin node_modules/.bin; for d in .venv/bin node_modules/.bin; do for c in git npm node tar gzip sh busctl systemd-run tr claude cp; do
+		printf "#!/bin/sh\n%s\nexit 1\n" "$1" >$d/$c; chmod 755 $d/$c; done; done
+		/usr/bin/git remote add origin https://example.org/x.git; true' "$(canary_cmd)"
+	canary_dead
+	[ -x "$P/.venv/bin/git" ]
+	# the next start and end settle git's private configuration
+	cs run -T -- /usr/bin/git remote add other https://example.org/y.git
+	taken() { /usr/bin/git remote | grep -q other; } # no `sh` here: PATH has the planted one
+	wait_for 10 taken
+	canary_dead
+	cs agent update
+	canary_dead
+	cs run -T --memory 1G -- true || true
+	cs home export project - >"$T/x.tar.gz" || true
+	cs agent status
+	cs doctor >/dev/null || true
+	canary_dead
+	[ -x "$HOME/.local/share/claude-sandbox/agents/claude/3.0.0/claude" ]
 }
 
 @test "login: a token from standard input is kept 0600 and reaches sandboxes" {
