@@ -252,8 +252,8 @@ static void unfold(struct audit *a, int64_t second, bool done)
 			a->rates[kept++] = *rate;
 			continue;
 		}
-		if (rate->folded &&
-		    make_event(&e, rate->sandbox, rate->kind, "more of this kind in the same second", NULL, rate->folded) == 0)
+		if (rate->folded && make_event(&e, rate->sandbox, rate->kind, "more of this kind in the same second",
+					       NULL, rate->folded) == 0)
 			(void)put(a, &e);
 	}
 	a->nrates = kept;
@@ -330,7 +330,8 @@ static char *boot_id(void)
 	return text;
 }
 
-static int insert_sandbox(struct audit *a, const char *name, const char *project, const char *engine, const char *policy)
+static int insert_sandbox(struct audit *a, const char *name, const char *project, const char *engine,
+			  const char *policy)
 {
 	_cleanup_free_ char *boot = boot_id();
 	sqlite3_stmt *s = NULL;
@@ -392,7 +393,8 @@ int audit_begin(struct audit *a, const char *name, const char *project, const ch
 static int close_sandbox(struct audit *a, int64_t id, int64_t at, int status, const char *reason)
 {
 	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(a->db, "UPDATE sandboxes SET ended=?2, status=?3, reason=?4 WHERE id=?1 AND ended IS NULL",
+	int rc = sqlite3_prepare_v2(a->db,
+				    "UPDATE sandboxes SET ended=?2, status=?3, reason=?4 WHERE id=?1 AND ended IS NULL",
 				    -1, &s, NULL);
 
 	if (rc == SQLITE_OK) {
@@ -434,7 +436,8 @@ static int close_dead(struct audit *a)
 	int64_t dead[128];
 	size_t n = 0;
 	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(a->db, "SELECT id, pid, pid_start, boot FROM sandboxes WHERE ended IS NULL", -1, &s, NULL);
+	int rc = sqlite3_prepare_v2(a->db, "SELECT id, pid, pid_start, boot FROM sandboxes WHERE ended IS NULL", -1, &s,
+				    NULL);
 	int r = 0;
 
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {

@@ -1,5 +1,5 @@
-/* Queries, and the wait for news. SQLite writes the frames of a commit to the -wal file (which inotify shows) and then the index
- * in shared memory (which it does not): the waiter lets the writer finish before it looks. */
+/* Queries, and the wait for news. SQLite writes the frames of a commit to the -wal file (which inotify shows) and then
+ * the index in shared memory (which it does not): the waiter lets the writer finish before it looks. */
 #include "audit/query.h"
 
 #include <errno.h>

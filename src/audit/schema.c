@@ -247,8 +247,8 @@ int schema_open_reader(const char *path, sqlite3 **ret, struct fail *f)
 	if (access(path, F_OK) < 0)
 		return -errno;
 	/* a reader of a WAL database writes its -shm: read-only opening is for read-only file systems */
-	r = schema_errno(sqlite3_open_v2(path, &db, access(path, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
-					 NULL));
+	r = schema_errno(sqlite3_open_v2(path, &db,
+					 access(path, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL));
 	if (r == 0) {
 		sqlite3_busy_timeout(db, 2000);
 		r = schema_exec(db, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;");

@@ -8,8 +8,8 @@
 #define SCHEMA_VERSION 1
 #define SCHEMA_BUSY_MS 100 /* the longest a write waits for another supervisor's */
 
-/* Opens, makes or migrates the database at path for writing. 0; positive 1 where a corrupted one was moved aside (f tells where
- * to); negative errno. Several processes may do this at once. */
+/* Opens, makes or migrates the database at path for writing. 0; positive 1 where a corrupted one was moved aside (f
+ * tells where to); negative errno. Several processes may do this at once. */
 int schema_open(const char *path, sqlite3 **ret, struct fail *f);
 /* Opens an existing one for reading only. -ENOENT where there is none; -EUCLEAN where it is corrupted. */
 int schema_open_reader(const char *path, sqlite3 **ret, struct fail *f);

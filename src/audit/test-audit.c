@@ -419,8 +419,8 @@ static void test_follow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_roundtrip), T(test_flood), T(test_corrupted), T(test_killed),	T(test_many_at_once), T(test_busy),
-		T(test_newer),	   T(test_expire), T(test_full_disk), T(test_follow),
+		T(test_roundtrip), T(test_flood), T(test_corrupted), T(test_killed),	T(test_many_at_once),
+		T(test_busy),	   T(test_newer), T(test_expire),    T(test_full_disk), T(test_follow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static int print_as_json(const struct disk *d)
 
 static int print_as_table(const struct disk *d)
 {
-	_cleanup_table_ struct table *t = table_new((const char *const[]){ "WHAT", "NAME", "SIZE", "PROJECT", "WHERE", NULL });
+	_cleanup_table_ struct table *t =
+		table_new((const char *const[]){ "WHAT", "NAME", "SIZE", "PROJECT", "WHERE", NULL });
 	_cleanup_free_ char *sum = NULL;
 	uint64_t total = 0;
 
@@ -47,7 +48,8 @@ static int print_as_table(const struct disk *d)
 		_cleanup_free_ char *size = report_bytes(d->items[i].bytes);
 
 		total += d->items[i].bytes;
-		if (!size || table_add(t, disk_kind_name(d->items[i].kind), d->items[i].name, size, d->items[i].owner, d->items[i].path) < 0)
+		if (!size || table_add(t, disk_kind_name(d->items[i].kind), d->items[i].name, size, d->items[i].owner,
+				       d->items[i].path) < 0)
 			return -ENOMEM;
 	}
 	sum = report_bytes(total);
@@ -86,8 +88,12 @@ static int cmd_df_run(int argc, char **argv)
 
 extern const struct cmd cmd_df;
 const struct cmd cmd_df = {
-	.name = "df", .args = "[--json]", .section = "sandboxes", .summary = "how much room homes, audit and quarantine take",
-	.help = "One line for each home, with its project, and for what else claude-sandbox keeps. claude-sandbox prune makes room; claude-sandbox "
-		"home rm deletes a home.",
-	.options = options, .run = cmd_df_run,
+	.name = "df",
+	.args = "[--json]",
+	.section = "sandboxes",
+	.summary = "how much room homes, audit and quarantine take",
+	.help = "One line for each home, with its project, and for what else claude-sandbox keeps. claude-sandbox "
+		"prune makes room; claude-sandbox home rm deletes a home.",
+	.options = options,
+	.run = cmd_df_run,
 };

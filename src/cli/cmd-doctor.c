@@ -39,7 +39,8 @@ static int check_own(struct health *h)
 	r = runopts_files("/", NULL, &files, &f);
 	if (r == 0)
 		r = config_load(c, &files.files, &f);
-	r = r < 0 ? add_failure(h, "configuration", HEALTH_FAIL, &f) : health_add(h, "configuration", HEALTH_OK, strdup("reads well"), NULL);
+	r = r < 0 ? add_failure(h, "configuration", HEALTH_FAIL, &f)
+		  : health_add(h, "configuration", HEALTH_OK, strdup("reads well"), NULL);
 	if (r < 0)
 		return r;
 	r = audit_reader_open(&reader, &f);
@@ -65,7 +66,9 @@ static int print_json(const struct health *h)
 		return -ENOMEM;
 	for (size_t i = 0; i < h->n; i++) {
 		struct json_object *one = json_object_new_object();
-		static const char *const verdicts[] = { [HEALTH_OK] = "ok", [HEALTH_WARN] = "warn", [HEALTH_FAIL] = "fail" };
+		static const char *const verdicts[] = {
+			[HEALTH_OK] = "ok", [HEALTH_WARN] = "warn", [HEALTH_FAIL] = "fail"
+		};
 
 		if (!one)
 			return -ENOMEM;
@@ -82,7 +85,9 @@ static int print_json(const struct health *h)
 
 static int print_text(const struct health *h)
 {
-	static const char *const colors[] = { [HEALTH_OK] = "\033[32m", [HEALTH_WARN] = "\033[33m", [HEALTH_FAIL] = "\033[31m" };
+	static const char *const colors[] = {
+		[HEALTH_OK] = "\033[32m", [HEALTH_WARN] = "\033[33m", [HEALTH_FAIL] = "\033[31m"
+	};
 	bool color = report_color(STDOUT_FILENO);
 
 	for (size_t i = 0; i < h->n; i++) {
@@ -90,8 +95,8 @@ static int print_text(const struct health *h)
 		_cleanup_free_ char *seen = str_printable(d->seen, strlen(d->seen));
 		_cleanup_free_ char *mend = d->mend ? str_printable(d->mend, strlen(d->mend)) : NULL;
 
-		if (printf("%s%-4s%s  %-18s %s\n", color ? colors[d->verdict] : "", health_verdict_name(d->verdict), color ? "\033[0m" : "",
-			   d->check, seen ? seen : "") < 0)
+		if (printf("%s%-4s%s  %-18s %s\n", color ? colors[d->verdict] : "", health_verdict_name(d->verdict),
+			   color ? "\033[0m" : "", d->check, seen ? seen : "") < 0)
 			return -EIO;
 		if (mend)
 			(void)printf("      %-18s mend: %s\n", "", mend);
@@ -133,8 +138,13 @@ static int cmd_doctor_run(int argc, char **argv)
 
 extern const struct cmd cmd_doctor;
 const struct cmd cmd_doctor = {
-	.name = "doctor", .args = "[--json]", .section = "set-up", .summary = "check this machine, and say what mends it",
-	.help = "Does what a sandbox needs, one thing after the other: makes the namespaces, mounts, sets limits, looks at the file systems and for "
-		"the agent. Each finding that is not ok comes with the command that mends it. The exit status is 1 where something fails.",
-	.options = options, .run = cmd_doctor_run,
+	.name = "doctor",
+	.args = "[--json]",
+	.section = "set-up",
+	.summary = "check this machine, and say what mends it",
+	.help = "Does what a sandbox needs, one thing after the other: makes the namespaces, mounts, sets limits, "
+		"looks at the file systems and for the agent. Each finding that is not ok comes with the command that "
+		"mends it. The exit status is 1 where something fails.",
+	.options = options,
+	.run = cmd_doctor_run,
 };

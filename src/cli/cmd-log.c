@@ -20,7 +20,8 @@ enum { LOG_JSON, LOG_FOLLOW, LOG_SINCE, LOG_KIND, LOG_ALL, LOG_LAST };
 static const struct cmd_option options[] = {
 	[LOG_JSON] = { "json", 0, NULL, "One JSON object a line." },
 	[LOG_FOLLOW] = { "follow", 'f', NULL, "Goes on with what is recorded from now on, until it is interrupted." },
-	[LOG_SINCE] = { "since", 0, "TIME", "Only what is newer: an age (30m, 2h, 7d) or a date (2026-11-23, \"2026-11-23 16:28\")." },
+	[LOG_SINCE] = { "since", 0, "TIME",
+			"Only what is newer: an age (30m, 2h, 7d) or a date (2026-11-23, \"2026-11-23 16:28\")." },
 	[LOG_KIND] = { "kind", 0, "KIND", "Only events of this kind: start, stop, exec, guard, quarantine..." },
 	[LOG_ALL] = { "all", 'a', NULL, "Every sandbox of yours." },
 	[LOG_LAST] = { "last", 0, NULL, "Only the latest sandbox." },
@@ -35,7 +36,8 @@ struct log {
 
 static int parse_since(const char *text, int64_t *ret, struct fail *f)
 {
-	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M",
+					     "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
 	uint64_t age;
 
 	if (str_to_duration(text, &age) == 0) {
@@ -159,7 +161,8 @@ static int print_all(struct log *l, struct fail *f)
 	fd_close(watch);
 	audit_reader_close(reader);
 	if (r == 0 && !l->shown && !l->json)
-		(void)fprintf(stderr, "nothing recorded%s\n", l->filter.name || l->filter.project ? " here (--all: every sandbox)" : "");
+		(void)fprintf(stderr, "nothing recorded%s\n",
+			      l->filter.name || l->filter.project ? " here (--all: every sandbox)" : "");
 	return r == -EPIPE || r == -EINTR ? 0 : r;
 }
 
@@ -225,10 +228,15 @@ static int cmd_log_run(int argc, char **argv)
 
 extern const struct cmd cmd_log;
 const struct cmd cmd_log = {
-	.name = "log", .args = "[--follow] [--json] [--since TIME] [--kind KIND] [--all | NAME]", .section = "sandboxes", .sandboxes = true,
+	.name = "log",
+	.args = "[--follow] [--json] [--since TIME] [--kind KIND] [--all | NAME]",
+	.section = "sandboxes",
+	.sandboxes = true,
 	.summary = "what the audit has recorded of a sandbox",
-	.help = "When it started and with which policy, what ran in it, which guarded paths were touched, which limits were met, how it "
-		"ended; oldest first. Without NAME: this directory's sandboxes. The database, ~/.local/state/claude-sandbox/audit.db, keeps "
-		"90 days (audit.keep). claude-sandbox logs shows what a terminal showed.",
-	.options = options, .run = cmd_log_run,
+	.help = "When it started and with which policy, what ran in it, which guarded paths were touched, which limits "
+		"were met, how it ended; oldest first. Without NAME: this directory's sandboxes. The database, "
+		"~/.local/state/claude-sandbox/audit.db, keeps 90 days (audit.keep). claude-sandbox logs shows what a "
+		"terminal showed.",
+	.options = options,
+	.run = cmd_log_run,
 };

@@ -19,7 +19,8 @@ enum { PRUNE_YES, PRUNE_OLDER, PRUNE_DRY };
 
 static const struct cmd_option options[] = {
 	[PRUNE_YES] = { "yes", 'y', NULL, "Does not ask before old quarantine is deleted." },
-	[PRUNE_OLDER] = { "older-than", 0, "TIME", "What old means for the quarantine and for corrupted databases moved aside (default: 30d)." },
+	[PRUNE_OLDER] = { "older-than", 0, "TIME",
+			  "What old means for the quarantine and for corrupted databases moved aside (default: 30d)." },
 	[PRUNE_DRY] = { "dry-run", 0, NULL, "Only says what would be done." },
 	{ 0 },
 };
@@ -39,7 +40,8 @@ static int old_things(const struct disk *d, int64_t before, char ***ret)
 
 		if (it->newest >= before)
 			continue;
-		if (it->kind == DISK_QUARANTINE || (it->kind == DISK_AUDIT && str_startswith(it->name, "audit.db.corrupt-")))
+		if (it->kind == DISK_QUARANTINE ||
+		    (it->kind == DISK_AUDIT && str_startswith(it->name, "audit.db.corrupt-")))
 			r = strv_add(ret, it->path);
 	}
 	return r;
@@ -157,9 +159,12 @@ static int cmd_prune_run(int argc, char **argv)
 
 extern const struct cmd cmd_prune;
 const struct cmd cmd_prune = {
-	.name = "prune", .args = "[--yes] [--older-than TIME] [--dry-run]", .section = "sandboxes",
+	.name = "prune",
+	.args = "[--yes] [--older-than TIME] [--dry-run]",
+	.section = "sandboxes",
 	.summary = "delete what nobody needs any more; never a home",
-	.help = "Runtime directories of sandboxes that were killed, audit records older than audit.keep, and, after asking, what has lain in the "
-		"quarantine for a month.",
-	.options = options, .run = cmd_prune_run,
+	.help = "Runtime directories of sandboxes that were killed, audit records older than audit.keep, and, after "
+		"asking, what has lain in the quarantine for a month.",
+	.options = options,
+	.run = cmd_prune_run,
 };

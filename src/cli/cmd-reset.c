@@ -17,8 +17,10 @@
 enum { RESET_YES, RESET_HOMES, RESET_CONFIG };
 
 static const struct cmd_option options[] = {
-	[RESET_YES] = { "yes", 'y', NULL, "Does not ask. Together with --homes: deletes the homes, too, without asking." },
-	[RESET_HOMES] = { "homes", 0, NULL, "The homes, too: everything the agents keep there is gone. Asks for the word \"homes\"." },
+	[RESET_YES] = { "yes", 'y', NULL,
+			"Does not ask. Together with --homes: deletes the homes, too, without asking." },
+	[RESET_HOMES] = { "homes", 0, NULL,
+			  "The homes, too: everything the agents keep there is gone. Asks for the word \"homes\"." },
 	[RESET_CONFIG] = { "config", 0, NULL, "Your configuration, too." },
 	{ 0 },
 };
@@ -60,8 +62,8 @@ static int agree(const struct reset *q, struct fail *f)
 			n += d.items[i].kind == DISK_HOME;
 		}
 		size = report_bytes(bytes);
-		if (asprintf(&question, "This deletes %zu home%s (%s) for good. Type \"homes\" to go on:", n, n == 1 ? "" : "s",
-			     size ? size : "?") < 0)
+		if (asprintf(&question, "This deletes %zu home%s (%s) for good. Type \"homes\" to go on:", n,
+			     n == 1 ? "" : "s", size ? size : "?") < 0)
 			return fail_set(f, ENOMEM, "reset");
 		r = ask_word(question, "homes");
 	}
@@ -164,8 +166,13 @@ static int cmd_reset_run(int argc, char **argv)
 
 extern const struct cmd cmd_reset;
 const struct cmd cmd_reset = {
-	.name = "reset", .args = "[--yes] [--homes] [--config]", .section = "set-up", .summary = "stop everything and remove what claude-sandbox keeps",
-	.help = "Stops every sandbox of yours, and removes the runtime directory, the audit, the quarantine, trust, private copies and caches. "
-		"Homes stay unless --homes, configuration unless --config: with both, nothing of claude-sandbox is left but the program.",
-	.options = options, .run = cmd_reset_run,
+	.name = "reset",
+	.args = "[--yes] [--homes] [--config]",
+	.section = "set-up",
+	.summary = "stop everything and remove what claude-sandbox keeps",
+	.help = "Stops every sandbox of yours, and removes the runtime directory, the audit, the quarantine, trust, "
+		"tokens that login kept, private copies and caches. Homes stay unless --homes, configuration unless "
+		"--config: with both, nothing of claude-sandbox is left but the program.",
+	.options = options,
+	.run = cmd_reset_run,
 };

@@ -1,5 +1,5 @@
-/* The escape attempts, inside a fresh sandbox, and the host's look at what it planted. The sandbox is started as any other: this
- * program runs itself, with a made-up home. */
+/* The escape attempts, inside a fresh sandbox, and the host's look at what it planted. The sandbox is started as any
+ * other: this program runs itself, with a made-up home. */
 #include <errno.h>
 #include <pty.h>
 #include <poll.h>
@@ -88,8 +88,13 @@ static int run_all(struct selftest_host *h, struct selftest *t, struct fail *f)
 	if (r < 0)
 		return r;
 	r = spawn_run(&(struct spawn){
-		.argv = argv, .env = selftest_env(h), .cwd = selftest_project(h), .input = "the host's input\n", .timeout_ms = RUN_MS,
-		.out = &out, .keep_stderr = true,
+		.argv = argv,
+		.env = selftest_env(h),
+		.cwd = selftest_project(h),
+		.input = "the host's input\n",
+		.timeout_ms = RUN_MS,
+		.out = &out,
+		.keep_stderr = true,
 	});
 	n = selftest_parse(t, buf_cstr(&out), "");
 	if (n < 0)
@@ -99,8 +104,9 @@ static int run_all(struct selftest_host *h, struct selftest *t, struct fail *f)
 	if (n == 0)
 		(void)fail_set(f, 0, "selftest: the sandbox did not start (status %d)", r);
 	else
-		(void)fail_set(f, 0, "selftest: the sandbox ended (status %d) after %d of %d attempts; the last was '%s'", r, n, want,
-			       t->rows[t->nrows - 1].name);
+		(void)fail_set(f, 0,
+			       "selftest: the sandbox ended (status %d) after %d of %d attempts; the last was '%s'", r,
+			       n, want, t->rows[t->nrows - 1].name);
 	fail_hint(f, "claude-sandbox doctor says what this machine lacks");
 	return -EPROTO;
 }
@@ -182,12 +188,14 @@ static struct sums sum(const struct selftest *t)
 
 static const char *verdict_name(enum selftest_verdict v)
 {
-	static const char *const names[] = { [SELFTEST_CONTAINED] = "contained", [SELFTEST_ESCAPED] = "ESCAPED", [SELFTEST_SKIPPED] = "skipped" };
+	static const char *const names[] = {
+		[SELFTEST_CONTAINED] = "contained", [SELFTEST_ESCAPED] = "ESCAPED", [SELFTEST_SKIPPED] = "skipped"
+	};
 
 	return names[v];
 }
 
-static int print_json(const struct selftest *t, bool escapes)
+static int print_json(const struct selftest *t, bool escapes, bool complete)
 {
 	_cleanup_json_ struct json_object *o = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -212,7 +220,8 @@ static int print_json(const struct selftest *t, bool escapes)
 		else
 			json_object_put(one);
 	}
-	json_put_bool(o, "ok", s.escaped == 0);
+	json_put_bool(o, "ok", complete && s.escaped == 0);
+	json_put_bool(o, "complete", complete);
 	json_put_int(o, "contained", (int64_t)s.contained);
 	json_put_int(o, "escaped", (int64_t)s.escaped);
 	json_put_int(o, "skipped", (int64_t)s.skipped);
@@ -220,9 +229,10 @@ static int print_json(const struct selftest *t, bool escapes)
 	return json_print(o, true, stdout);
 }
 
-static int print_text(const struct selftest *t, bool escapes)
+static int print_text(const struct selftest *t, bool escapes, bool complete)
 {
-	_cleanup_table_ struct table *table = table_new((const char *const[]){ "CATEGORY", "TRIED", "EXPECTED", "SEEN", "VERDICT", NULL });
+	_cleanup_table_ struct table *table =
+		table_new((const char *const[]){ "CATEGORY", "TRIED", "EXPECTED", "SEEN", "VERDICT", NULL });
 	struct sums s = sum(t);
 
 	if (!table)
@@ -239,7 +249,8 @@ static int print_text(const struct selftest *t, bool escapes)
 	}
 	if (table_rows(table) && table_print(table, stdout) < 0)
 		return -EIO;
-	(void)printf("%zu attempts: %zu contained, %zu escaped, %zu not possible on this machine\n", t->nrows, s.contained, s.escaped, s.skipped);
+	(void)printf("%s%zu attempts: %zu contained, %zu escaped, %zu not possible on this machine\n",
+		     complete ? "" : "INCOMPLETE: only ", t->nrows, s.contained, s.escaped, s.skipped);
 	return 0;
 }
 
@@ -252,6 +263,7 @@ static int selftest(bool json, bool escapes, struct selftest *t, struct fail *f)
 {
 	_cleanup_(selftest_remove_p) struct selftest_host *h = NULL;
 	const struct sigaction act = { .sa_handler = ignore };
+	bool tried;
 	int r, k;
 
 	/* an interrupt ends the sandbox, which has it too; then the clearing up follows as ever */
@@ -264,11 +276,12 @@ static int selftest(bool json, bool escapes, struct selftest *t, struct fail *f)
 	r = run_all(h, t, f);
 	if (r == 0)
 		r = run_on_terminal(h, t, f);
+	tried = t->nrows > 0;
 	k = selftest_verify(h, t);
 	if (r == 0 && k < 0)
 		r = fail_set(f, -k, "selftest");
-	if (t->nrows) {
-		k = json ? print_json(t, escapes) : print_text(t, escapes);
+	if (tried) {
+		k = json ? print_json(t, escapes, r == 0) : print_text(t, escapes, r == 0);
 		if (r == 0 && k < 0)
 			r = fail_set(f, -k, "selftest");
 	}
@@ -300,11 +313,16 @@ static int cmd_selftest_run(int argc, char **argv)
 
 extern const struct cmd cmd_selftest;
 const struct cmd cmd_selftest = {
-	.name = "selftest", .args = "[--json] [--escapes]", .section = "set-up", .summary = "try some 300 ways out of a fresh sandbox, and report",
-	.help = "A program whose only aim is to get out runs in a sandbox of its own, with a made-up home full of canaries beside it: it tries to "
-		"become root, to read keys, to reach the host's processes, sockets and network, to plant what the host would execute, to starve "
-		"the machine. Each attempt is listed with what was expected and what was seen; afterwards the host's side looks at whether "
-		"anything it had planted was touched. The exit status is 1 where anything escaped. Nothing of yours is read or changed, and no "
-		"address is dialled outside of the sandbox.",
-	.options = options, .run = cmd_selftest_run,
+	.name = "selftest",
+	.args = "[--json] [--escapes]",
+	.section = "set-up",
+	.summary = "try some 300 ways out of a fresh sandbox, and report",
+	.help = "A program whose only aim is to get out runs in a sandbox of its own, with a made-up home full of "
+		"canaries beside it: it tries to become root, to read keys, to reach the host's processes, sockets and "
+		"network, to plant what the host would execute, to starve the machine. Each attempt is listed with "
+		"what was expected and what was seen; afterwards the host's side looks at whether anything it had "
+		"planted was touched. The exit status is 1 where anything escaped. Nothing of yours is read or "
+		"changed, and no address is dialled outside of the sandbox.",
+	.options = options,
+	.run = cmd_selftest_run,
 };

@@ -14,8 +14,9 @@
 const char *disk_kind_name(enum disk_kind k)
 {
 	static const char *const names[] = {
-		[DISK_HOME] = "home", [DISK_AGENT] = "agent", [DISK_IMAGE] = "image", [DISK_GIT] = "git", [DISK_QUARANTINE] = "quarantine",
-		[DISK_AUDIT] = "audit", [DISK_RUNTIME] = "runtime", [DISK_OTHER] = "other",
+		[DISK_HOME] = "home",	    [DISK_AGENT] = "agent",	      [DISK_IMAGE] = "image",
+		[DISK_GIT] = "git",	    [DISK_QUARANTINE] = "quarantine", [DISK_AUDIT] = "audit",
+		[DISK_RUNTIME] = "runtime", [DISK_OTHER] = "other",
 	};
 
 	return names[k];
@@ -112,7 +113,10 @@ static int add_top(struct disk *d, enum path_xdg which, const struct place *know
 		if (p->name)
 			r = add_entries(d, p->kind, top, p->name);
 		else
-			r = add(d, str_startswith(e->d_name, "audit.db") ? DISK_AUDIT : which == PATH_RUNTIME ? DISK_RUNTIME : DISK_OTHER,
+			r = add(d,
+				str_startswith(e->d_name, "audit.db") ? DISK_AUDIT
+				: which == PATH_RUNTIME		      ? DISK_RUNTIME
+								      : DISK_OTHER,
 				top, e->d_name);
 	}
 	closedir(dp);
@@ -128,8 +132,12 @@ static int compare(const void *a, const void *b)
 
 int disk_survey(struct disk *ret, struct fail *f)
 {
-	static const struct place data[] = { { "homes", DISK_HOME }, { "agent", DISK_AGENT }, { "images", DISK_IMAGE }, { 0 } };
-	static const struct place state[] = { { "git", DISK_GIT }, { "quarantine", DISK_QUARANTINE }, { "run", DISK_RUNTIME }, { 0 } };
+	static const struct place data[] = {
+		{ "homes", DISK_HOME }, { "agent", DISK_AGENT }, { "images", DISK_IMAGE }, { 0 }
+	};
+	static const struct place state[] = {
+		{ "git", DISK_GIT }, { "quarantine", DISK_QUARANTINE }, { "run", DISK_RUNTIME }, { 0 }
+	};
 	static const struct place runtime[] = { { 0 } };
 	struct disk d = { 0 };
 	int r = add_top(&d, PATH_DATA, data);

@@ -28,9 +28,21 @@ extern char **environ;
 
 /* Canaries of the made-up home; each holds the token. */
 static const char *const home_files[] = {
-	".ssh/id_ed25519", ".ssh/config", ".gnupg/private-keys-v1.d/key.key", ".aws/credentials", ".netrc", ".git-credentials",
-	".config/gh/hosts.yml", ".kube/config", ".docker/config.json", ".npmrc", ".bash_history",
-	".config/google-chrome/Default/Cookies", ".password-store/bank.gpg", ".claude/.credentials.json", "Documents/cs-canary.txt",
+	".ssh/id_ed25519",
+	".ssh/config",
+	".gnupg/private-keys-v1.d/key.key",
+	".aws/credentials",
+	".netrc",
+	".git-credentials",
+	".config/gh/hosts.yml",
+	".kube/config",
+	".docker/config.json",
+	".npmrc",
+	".bash_history",
+	".config/google-chrome/Default/Cookies",
+	".password-store/bank.gpg",
+	".claude/.credentials.json",
+	"Documents/cs-canary.txt",
 };
 
 /* What the project holds, and must hold afterwards. */
@@ -51,9 +63,23 @@ static const struct {
 
 /* What must not be there afterwards. */
 static const char *const absent[] = {
-	".git/hooks/pre-commit", ".git/hooks/cs-probe", ".git/commondir", ".git/config.worktree", ".vscode/cs-probe",
-	".claude/settings.local.json", ".claude/hooks/start.sh", ".claude/commands/run.md", ".mcp.json", ".idea/workspace.xml",
-	".cursor/mcp.json", ".devcontainer/devcontainer.json", "mise.toml", ".nvim.lua", ".claude-sandbox.conf", "cs-probe-moved", "cs-probe-setuid",
+	".git/hooks/pre-commit",
+	".git/hooks/cs-probe",
+	".git/commondir",
+	".git/config.worktree",
+	".vscode/cs-probe",
+	".claude/settings.local.json",
+	".claude/hooks/start.sh",
+	".claude/commands/run.md",
+	".mcp.json",
+	".idea/workspace.xml",
+	".cursor/mcp.json",
+	".devcontainer/devcontainer.json",
+	"mise.toml",
+	".nvim.lua",
+	".claude-sandbox.conf",
+	"cs-probe-moved",
+	"cs-probe-setuid",
 };
 
 enum { TCP, TCP6, UDP, ABSTRACT, ABSTRACT_DGRAM, UNIX, NSOCKETS };
@@ -102,8 +128,12 @@ int selftest_add(struct selftest *t, const char *category, const char *name, enu
 	t->rows = rows;
 	r = &rows[t->nrows++];
 	*r = (struct selftest_row){
-		.category = strdup(category), .name = strdup(name), .tried = strdup(tried), .expected = strdup(expected),
-		.seen = strdup(seen), .verdict = v,
+		.category = strdup(category),
+		.name = strdup(name),
+		.tried = strdup(tried),
+		.expected = strdup(expected),
+		.seen = strdup(seen),
+		.verdict = v,
 	};
 	return r->category && r->name && r->tried && r->expected && r->seen ? 0 : -ENOMEM;
 }
@@ -124,7 +154,9 @@ static int add_line(struct selftest *t, char *line, const char *suffix)
 	for (size_t v = 0; v < ARRAY_SIZE(words); v++) {
 		if (strcmp(fields[2], words[v]) != 0)
 			continue;
-		return selftest_add(t, fields[0], name, (enum selftest_verdict)v, fields[3], fields[4], fields[5]) < 0 ? -ENOMEM : 1;
+		return selftest_add(t, fields[0], name, (enum selftest_verdict)v, fields[3], fields[4], fields[5]) < 0
+			       ? -ENOMEM
+			       : 1;
 	}
 	return 0;
 }
@@ -293,7 +325,8 @@ static int reversed(char ***v, const char *key, const char *s)
 static int make_arguments(struct selftest_host *h)
 {
 	const struct passwd *pw = getpwuid(getuid());
-	const char *account = pw && path_is_absolute(pw->pw_dir) && strcmp(pw->pw_dir, "/") != 0 ? pw->pw_dir : "/nonexistent";
+	const char *account =
+		pw && path_is_absolute(pw->pw_dir) && strcmp(pw->pw_dir, "/") != 0 ? pw->pw_dir : "/nonexistent";
 	_cleanup_free_ char *machine = NULL;
 	char ***v = &h->arguments;
 	int r;
@@ -319,8 +352,8 @@ static int make_arguments(struct selftest_host *h)
 
 static int make_env(struct selftest_host *h)
 {
-	static const char *const gone[] = { "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "CLAUDE_SANDBOX",
-					    "GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_GLOBAL" };
+	static const char *const gone[] = { "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
+					    "CLAUDE_SANDBOX",  "GIT_DIR",	"GIT_WORK_TREE",  "GIT_CONFIG_GLOBAL" };
 	int r;
 
 	h->env = strv_copy(environ);
@@ -353,8 +386,10 @@ static int make_places(struct selftest_host *h)
 	h->run = path_join(h->base, "run");
 	if (!h->home || !h->project || !h->outside || !h->run)
 		return -ENOMEM;
-	return mkdir(h->home, 0700) < 0 || mkdir(h->project, 0755) < 0 || mkdir(h->outside, 0755) < 0 || mkdir(h->run, 0700) < 0 ? -errno :
-																	0;
+	return mkdir(h->home, 0700) < 0 || mkdir(h->project, 0755) < 0 || mkdir(h->outside, 0755) < 0 ||
+			       mkdir(h->run, 0700) < 0
+		       ? -errno
+		       : 0;
 }
 
 int selftest_plant(struct selftest_host **ret, struct fail *f)
@@ -372,7 +407,8 @@ int selftest_plant(struct selftest_host **ret, struct fail *f)
 		return fail_set(f, errno, "selftest");
 	for (size_t i = 0; i < sizeof(random); i++)
 		(void)snprintf(h->token + 2 * i, 3, "%02x", random[i]);
-	(void)snprintf(h->abstract, sizeof(h->abstract), "cs-selftest-%02x%02x%02x%02x", random[3], random[5], random[7], random[9]);
+	(void)snprintf(h->abstract, sizeof(h->abstract), "cs-selftest-%02x%02x%02x%02x", random[3], random[5],
+		       random[7], random[9]);
 	r = make_places(h);
 	r = r < 0 ? r : plant_files(h);
 	r = r < 0 ? r : plant_sockets(h);
@@ -432,7 +468,8 @@ char *const *selftest_arguments(const struct selftest_host *h)
 
 /* --- the look afterwards --- */
 
-static int row(struct selftest *t, const char *name, bool good, const char *tried, const char *expected, const char *seen)
+static int row(struct selftest *t, const char *name, bool good, const char *tried, const char *expected,
+	       const char *seen)
 {
 	return selftest_add(t, "host", name, good ? SELFTEST_CONTAINED : SELFTEST_ESCAPED, tried, expected, seen);
 }
@@ -463,7 +500,8 @@ static int verify_files(struct selftest_host *h, struct selftest *t)
 		if (!same(h->home, home_files[i], h->token, why))
 			r = row(t, "home", false, "change a file of the real home", "untouched", why);
 	if (r == 0)
-		r = row(t, "home-all", true, "change the real home", "untouched", "every canary not reported above is as it was");
+		r = row(t, "home-all", true, "change the real home", "untouched",
+			"every canary not reported above is as it was");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(project_files); i++) {
 		_cleanup_free_ char *tried = NULL;
 		bool good = same(h->project, project_files[i].path, project_files[i].text, why);
@@ -473,10 +511,11 @@ static int verify_files(struct selftest_host *h, struct selftest *t)
 		r = row(t, project_files[i].path, good, tried, "untouched", good ? "it is as it was" : why);
 	}
 	if (r == 0)
-		r = row(t, "outside", same(h->outside, "cs-canary", h->token, why), "change a directory of the host's", "untouched",
-			why[0] ? why : "it is as it was");
-	return r < 0 ? r : row(t, "dev-shm", same("/dev/shm", path_basename(h->shm), h->token, why), "change the host's /dev/shm",
-			       "untouched", why[0] ? why : "it is as it was");
+		r = row(t, "outside", same(h->outside, "cs-canary", h->token, why), "change a directory of the host's",
+			"untouched", why[0] ? why : "it is as it was");
+	return r < 0 ? r
+		     : row(t, "dev-shm", same("/dev/shm", path_basename(h->shm), h->token, why),
+			   "change the host's /dev/shm", "untouched", why[0] ? why : "it is as it was");
 }
 
 static int verify_absent(struct selftest_host *h, struct selftest *t)
@@ -522,7 +561,8 @@ static int verify_process(struct selftest_host *h, struct selftest *t)
 
 	if (r == h->pid && !WIFSTOPPED(status))
 		h->pid = -1;
-	return row(t, "process", r == 0, "signal a process of the host's", "unharmed", r == 0 ? "it lives" : "it was killed or stopped");
+	return row(t, "process", r == 0, "signal a process of the host's", "unharmed",
+		   r == 0 ? "it lives" : "it was killed or stopped");
 }
 
 static int verify_memory(struct selftest_host *h, struct selftest *t)
@@ -532,7 +572,8 @@ static int verify_memory(struct selftest_host *h, struct selftest *t)
 
 	if (p != (void *)-1)
 		(void)shmdt(p);
-	return row(t, "shared-memory", good, "change a shared memory segment of the host's", "untouched", good ? "it is as it was" : "changed");
+	return row(t, "shared-memory", good, "change a shared memory segment of the host's", "untouched",
+		   good ? "it is as it was" : "changed");
 }
 
 /* The teardown goes on behind the client's back; then the runtime directory is empty. */
@@ -556,7 +597,8 @@ static int verify_gone(struct selftest_host *h, struct selftest *t)
 			break;
 		nanosleep(&pause, NULL);
 	}
-	return row(t, "runtime-directory", left == 0, "stay behind after the end", "nothing is left", left ? "a sandbox is left" : "nothing is left");
+	return row(t, "runtime-directory", left == 0, "stay behind after the end", "nothing is left",
+		   left ? "a sandbox is left" : "nothing is left");
 }
 
 int selftest_verify(struct selftest_host *h, struct selftest *t)

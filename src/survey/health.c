@@ -1,5 +1,5 @@
-/* The checks of `doctor`. Those that need privileges of a namespace run in a forked child, which says how far it came by its exit
- * status: the stage and the errno. */
+/* The checks of `doctor`. Those that need privileges of a namespace run in a forked child, which says how far it came
+ * by its exit status: the stage and the errno. */
 #include "survey/health.h"
 
 #include <errno.h>
@@ -130,7 +130,8 @@ static struct outcome try_namespaces(void)
 		return report(STAGE_MAP, -r);
 	if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
 		return report(STAGE_NAMESPACES, errno);
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0)
 		return report(STAGE_TMPFS, errno);
 	if (unshare(CLONE_NEWNET) < 0)
 		return report(STAGE_NET, errno);
@@ -140,7 +141,8 @@ static struct outcome try_namespaces(void)
 /* Runs f in a child; what it found comes back through shared memory. */
 static struct outcome in_child(struct outcome (*f)(void))
 {
-	struct outcome *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), result;
+	struct outcome *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+		       result;
 	pid_t pid;
 
 	if (shared == MAP_FAILED)
@@ -169,19 +171,22 @@ static char *apparmor_mend(void)
 		return format("sudo apparmor_parser -r %s", profile);
 	if (where_data("apparmor/claude-sandbox", &shipped) == 0)
 		return format("sudo install -m 644 %s %s && sudo apparmor_parser -r %s", shipped, profile, profile);
-	return strdup("sudo make install   (it installs the AppArmor profile; a program run from the build tree has none), or: "
-		      "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+	return strdup(
+		"sudo make install   (it installs the AppArmor profile; a program run from the build tree has none), "
+		"or: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
 }
 
 /* The command that most likely mends a refused namespace. */
 static char *namespace_mend(const struct outcome *o)
 {
 	if (read_number("/proc/sys/kernel/unprivileged_userns_clone") == 0)
-		return strdup("sudo sysctl -w kernel.unprivileged_userns_clone=1   (to keep it: echo kernel.unprivileged_userns_clone=1 | "
-			      "sudo tee /etc/sysctl.d/60-userns.conf)");
+		return strdup(
+			"sudo sysctl -w kernel.unprivileged_userns_clone=1   (to keep it: echo "
+			"kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-userns.conf)");
 	if (read_number("/proc/sys/user/max_user_namespaces") == 0)
-		return strdup("sudo sysctl -w user.max_user_namespaces=15000   (to keep it: echo user.max_user_namespaces=15000 | "
-			      "sudo tee /etc/sysctl.d/60-userns.conf)");
+		return strdup(
+			"sudo sysctl -w user.max_user_namespaces=15000   (to keep it: echo "
+			"user.max_user_namespaces=15000 | sudo tee /etc/sysctl.d/60-userns.conf)");
 	if (read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
 		return apparmor_mend();
 	if (o->stage == STAGE_PROC)
@@ -189,22 +194,26 @@ static char *namespace_mend(const struct outcome *o)
 			      "--security-opt systempaths=unconfined (docker) or --security-opt unmask=ALL (podman)");
 	if (o->error == ENOSPC)
 		return strdup("too many namespaces here: sudo sysctl -w user.max_user_namespaces=15000");
-	return strdup("a seccomp filter or a security module of this machine (or the container this runs in) refuses it: run "
-		      "claude-sandbox outside of that, or start the container with --security-opt seccomp=unconfined");
+	return strdup(
+		"a seccomp filter or a security module of this machine (or the container this runs in) refuses it: run "
+		"claude-sandbox outside of that, or start the container with --security-opt seccomp=unconfined");
 }
 
 static int check_namespaces(struct health *h)
 {
 	static const char *const what[] = {
-		[STAGE_USERNS] = "making a user namespace", [STAGE_MAP] = "mapping an id into it", [STAGE_NAMESPACES] = "making the others",
-		[STAGE_TMPFS] = "mounting in it", [STAGE_PROC] = "mounting /proc in it", [STAGE_NET] = "making a network namespace",
+		[STAGE_USERNS] = "making a user namespace", [STAGE_MAP] = "mapping an id into it",
+		[STAGE_NAMESPACES] = "making the others",   [STAGE_TMPFS] = "mounting in it",
+		[STAGE_PROC] = "mounting /proc in it",	    [STAGE_NET] = "making a network namespace",
 	};
 	struct outcome o = in_child(try_namespaces);
 
 	if (o.stage == 0)
-		return health_add(h, "user-namespaces", HEALTH_OK, strdup("made, mapped, mounted in, with pid, net, ipc, uts and cgroup"), NULL);
+		return health_add(h, "user-namespaces", HEALTH_OK,
+				  strdup("made, mapped, mounted in, with pid, net, ipc, uts and cgroup"), NULL);
 	return health_add(h, "user-namespaces", HEALTH_FAIL,
-			  format("%s fails: %s", o.stage > 0 ? what[o.stage] : "trying them", strerror(o.error)), namespace_mend(&o));
+			  format("%s fails: %s", o.stage > 0 ? what[o.stage] : "trying them", strerror(o.error)),
+			  namespace_mend(&o));
 }
 
 static int check_sysctls(struct health *h)
@@ -213,10 +222,12 @@ static int check_sysctls(struct health *h)
 	long unprivileged = read_number("/proc/sys/kernel/unprivileged_userns_clone");
 
 	if (unprivileged == 0)
-		return health_add(h, "sysctls", geteuid() == 0 ? HEALTH_WARN : HEALTH_FAIL, strdup("kernel.unprivileged_userns_clone is 0"),
+		return health_add(h, "sysctls", geteuid() == 0 ? HEALTH_WARN : HEALTH_FAIL,
+				  strdup("kernel.unprivileged_userns_clone is 0"),
 				  namespace_mend(&(struct outcome){ 0 }));
 	if (max >= 0 && max < 256)
-		return health_add(h, "sysctls", max == 0 ? HEALTH_FAIL : HEALTH_WARN, format("user.max_user_namespaces is %ld", max),
+		return health_add(h, "sysctls", max == 0 ? HEALTH_FAIL : HEALTH_WARN,
+				  format("user.max_user_namespaces is %ld", max),
 				  strdup("sudo sysctl -w user.max_user_namespaces=15000"));
 	return health_add(h, "sysctls", HEALTH_OK, format("user.max_user_namespaces is %ld", max), NULL);
 }
@@ -229,11 +240,15 @@ static int check_apparmor(struct health *h)
 	if (read_number("/sys/module/apparmor/parameters/enabled") != 1)
 		return health_add(h, "apparmor", HEALTH_OK, strdup("not active"), NULL);
 	if (!restricted)
-		return health_add(h, "apparmor", HEALTH_OK, strdup("active; it does not restrict user namespaces"), NULL);
-	if (fd_read_file(AT_FDCWD, "/proc/self/attr/current", 4096, &label, NULL) == 0 && str_startswith(label, "claude-sandbox"))
-		return health_add(h, "apparmor", HEALTH_OK, strdup("restricts user namespaces; our profile is loaded"), NULL);
+		return health_add(h, "apparmor", HEALTH_OK, strdup("active; it does not restrict user namespaces"),
+				  NULL);
+	if (fd_read_file(AT_FDCWD, "/proc/self/attr/current", 4096, &label, NULL) == 0 &&
+	    str_startswith(label, "claude-sandbox"))
+		return health_add(h, "apparmor", HEALTH_OK, strdup("restricts user namespaces; our profile is loaded"),
+				  NULL);
 	return health_add(h, "apparmor", geteuid() == 0 ? HEALTH_WARN : HEALTH_FAIL,
-			  format("restricts user namespaces, and our profile is %s", access(profile, F_OK) == 0 ? "not loaded" : "not installed"),
+			  format("restricts user namespaces, and our profile is %s",
+				 access(profile, F_OK) == 0 ? "not loaded" : "not installed"),
 			  apparmor_mend());
 }
 
@@ -244,11 +259,13 @@ static int check_landlock(struct health *h)
 	int abi = landlock_abi();
 
 	if (abi == 0)
-		return health_add(h, "landlock", HEALTH_FAIL, strdup("this kernel has none, or it is not switched on"),
-				  strdup("add landlock to the lsm= list of the kernel's command line (as in lsm=landlock,yama,apparmor,bpf), "
-					 "update-grub, reboot"));
+		return health_add(
+			h, "landlock", HEALTH_FAIL, strdup("this kernel has none, or it is not switched on"),
+			strdup("add landlock to the lsm= list of the kernel's command line (as in "
+			       "lsm=landlock,yama,apparmor,bpf), update-grub, reboot"));
 	if (abi < 6)
-		return health_add(h, "landlock", HEALTH_WARN, format("ABI %d: --net host needs 6 (Linux 6.12), which scopes abstract sockets", abi),
+		return health_add(h, "landlock", HEALTH_WARN,
+				  format("ABI %d: --net host needs 6 (Linux 6.12), which scopes abstract sockets", abi),
 				  strdup("a kernel of 6.12 or later, where --net host is wanted"));
 	return health_add(h, "landlock", HEALTH_OK, format("ABI %d", abi), NULL);
 }
@@ -280,13 +297,18 @@ static int check_idmap(struct health *h, const char *project, const char *data)
 	const char *const paths[] = { project, data };
 
 	if (geteuid() != 0)
-		return health_add(h, "idmapped-mounts", HEALTH_OK, strdup("only needed when root starts a sandbox"), NULL);
+		return health_add(h, "idmapped-mounts", HEALTH_OK, strdup("only needed when root starts a sandbox"),
+				  NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		int r = try_idmap(paths[i]);
 
-		if (r < 0 && health_add(h, "idmapped-mounts", HEALTH_FAIL,
-					format("the file system of '%s' does not take them: %s", paths[i], strerror(-r)),
-					strdup("run claude-sandbox as an ordinary user, or keep it on ext4, xfs, btrfs or tmpfs (Linux 6.3)")) < 0)
+		if (r < 0 &&
+		    health_add(
+			    h, "idmapped-mounts", HEALTH_FAIL,
+			    format("the file system of '%s' does not take them: %s", paths[i], strerror(-r)),
+			    strdup("run claude-sandbox as an ordinary user, or keep it on ext4, xfs, btrfs or tmpfs "
+				   "(Linux 6.3)")) <
+			    0)
 			return -ENOMEM;
 		if (r < 0)
 			return 0;
@@ -328,15 +350,18 @@ static int check_limits(struct health *h)
 	struct fail f = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		struct buf *b = try_limit(&limits[i].l, &f) == 0 ? &good : &bad;
+		/* where there is no group, RLIMIT_NPROC inside the namespace counts processes */
+		struct buf *b = limits[i].l.pids || try_limit(&limits[i].l, &f) == 0 ? &good : &bad;
 
 		buf_printf(b, "%s%s", b->len ? ", " : "", limits[i].name);
 	}
 	if (!bad.len)
 		return health_add(h, "limits", HEALTH_OK, format("%s can be enforced", buf_cstr(&good)), NULL);
 	return health_add(h, "limits", HEALTH_WARN,
-			  format("%s cannot be enforced%s%s (%s)", buf_cstr(&bad), good.len ? "; what can: " : "", buf_cstr(&good), f.msg),
-			  f.hint[0] ? strdup(f.hint) : strdup("log in through systemd, with the controllers delegated to users"));
+			  format("%s cannot be enforced%s%s (%s)", buf_cstr(&bad), good.len ? "; what can: " : "",
+				 buf_cstr(&good), f.msg),
+			  f.hint[0] ? strdup(f.hint)
+				    : strdup("log in through systemd, with the controllers delegated to users"));
 }
 
 /* --- places --- */
@@ -348,16 +373,20 @@ static int check_runtime(struct health *h)
 	struct stat st;
 
 	if (path_xdg(PATH_RUNTIME, &dir) < 0)
-		return health_add(h, "runtime-directory", HEALTH_FAIL, strdup("there is neither XDG_RUNTIME_DIR nor a home directory"),
+		return health_add(h, "runtime-directory", HEALTH_FAIL,
+				  strdup("there is neither XDG_RUNTIME_DIR nor a home directory"),
 				  strdup("export HOME=..."));
 	if (!env)
-		return health_add(h, "runtime-directory", HEALTH_OK, format("no XDG_RUNTIME_DIR; '%s' serves", dir), NULL);
+		return health_add(h, "runtime-directory", HEALTH_OK, format("no XDG_RUNTIME_DIR; '%s' serves", dir),
+				  NULL);
 	if (stat(env, &st) < 0)
-		return health_add(h, "runtime-directory", HEALTH_FAIL, format("XDG_RUNTIME_DIR, '%s': %s", env, strerror(errno)),
+		return health_add(h, "runtime-directory", HEALTH_FAIL,
+				  format("XDG_RUNTIME_DIR, '%s': %s", env, strerror(errno)),
 				  strdup("unset XDG_RUNTIME_DIR, or log in afresh"));
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
-		return health_add(h, "runtime-directory", HEALTH_FAIL, format("XDG_RUNTIME_DIR, '%s', is not yours alone", env),
-				  st.st_uid == geteuid() ? format("chmod 700 '%s'", env) : strdup("unset XDG_RUNTIME_DIR"));
+		return health_add(
+			h, "runtime-directory", HEALTH_FAIL, format("XDG_RUNTIME_DIR, '%s', is not yours alone", env),
+			st.st_uid == geteuid() ? format("chmod 700 '%s'", env) : strdup("unset XDG_RUNTIME_DIR"));
 	return health_add(h, "runtime-directory", HEALTH_OK, format("'%s'", dir), NULL);
 }
 
@@ -391,11 +420,15 @@ static int check_space(struct health *h, const char *check, enum path_xdg which)
 		return health_add(h, check, HEALTH_FAIL, format("'%s' is on a read-only file system", dir),
 				  strdup("set XDG_DATA_HOME and XDG_STATE_HOME to a place that can be written"));
 	if (access(at, W_OK) < 0)
-		return health_add(h, check, HEALTH_FAIL, format("'%s' cannot be written: %s", at, strerror(errno)), format("ls -ld '%s'", at));
+		return health_add(h, check, HEALTH_FAIL, format("'%s' cannot be written: %s", at, strerror(errno)),
+				  format("ls -ld '%s'", at));
 	if (room < 10U << 20 || (sv.f_files && sv.f_favail < 1000))
-		return health_add(h, check, HEALTH_FAIL, format("'%s': %llu MiB and %llu files are left", at, room >> 20,
-				  (unsigned long long)sv.f_favail), strdup("claude-sandbox df; claude-sandbox prune"));
-	return health_add(h, check, room < 500U << 20 ? HEALTH_WARN : HEALTH_OK, format("'%s': %llu MiB free", dir, room >> 20),
+		return health_add(h, check, HEALTH_FAIL,
+				  format("'%s': %llu MiB and %llu files are left", at, room >> 20,
+					 (unsigned long long)sv.f_favail),
+				  strdup("claude-sandbox df; claude-sandbox prune"));
+	return health_add(h, check, room < 500U << 20 ? HEALTH_WARN : HEALTH_OK,
+			  format("'%s': %llu MiB free", dir, room >> 20),
 			  room < 500U << 20 ? strdup("claude-sandbox df; claude-sandbox prune") : NULL);
 }
 
@@ -405,8 +438,8 @@ static int check_filesystem(struct health *h, const char *data)
 		long magic;
 		const char *name;
 	} odd[] = {
-		{ 0x6969, "NFS" }, { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB" }, { 0x517b, "SMB" }, { 0x01021997, "9p" },
-		{ 0x65735546, "FUSE" }, { 0xf15f, "ecryptfs" }, { 0x5346414f, "AFS" },
+		{ 0x6969, "NFS" },    { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB" },  { 0x517b, "SMB" },
+		{ 0x01021997, "9p" }, { 0x65735546, "FUSE" }, { 0xf15f, "ecryptfs" }, { 0x5346414f, "AFS" },
 	};
 	struct statfs sf;
 
@@ -415,7 +448,8 @@ static int check_filesystem(struct health *h, const char *data)
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++)
 		if ((long)sf.f_type == odd[i].magic)
 			return health_add(h, "home-filesystem", HEALTH_WARN,
-					  format("homes and audit lie on %s ('%s'): slow, and locks may not work", odd[i].name, data),
+					  format("homes and audit lie on %s ('%s'): slow, and locks may not work",
+						 odd[i].name, data),
 					  strdup("set XDG_DATA_HOME and XDG_STATE_HOME to a local disk"));
 	return health_add(h, "home-filesystem", HEALTH_OK, format("of type %#lx", (long)sf.f_type), NULL);
 }
@@ -431,7 +465,8 @@ static int check_helpers(struct health *h)
 		int r = where_helper(helpers[i], &path);
 
 		if (r < 0 || access(path, X_OK) < 0)
-			return health_add(h, "helpers", HEALTH_FAIL, format("'%s' is missing", helpers[i]), strdup("make build, or make install"));
+			return health_add(h, "helpers", HEALTH_FAIL, format("'%s' is missing", helpers[i]),
+					  strdup("make build, or make install"));
 	}
 	return health_add(h, "helpers", HEALTH_OK, strdup("cs-enter and cs-guard are in their place"), NULL);
 }
@@ -465,8 +500,11 @@ static int check_programs(struct health *h)
 		bool there = on_path(programs[i].name);
 
 		if (health_add(h, programs[i].name, there || i ? HEALTH_OK : HEALTH_WARN,
-			       format("%s%s%s", there ? "found" : "not found", there ? "" : ": ", there ? "" : programs[i].why),
-			       there || i ? NULL : format("install %s with your distribution's package manager", programs[i].name)) < 0)
+			       format("%s%s%s", there ? "found" : "not found", there ? "" : ": ",
+				      there ? "" : programs[i].why),
+			       there || i ? NULL
+					  : format("install %s with your distribution's package manager",
+						   programs[i].name)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -483,11 +521,16 @@ static int check_agent(struct health *h)
 	if (s && s->home) {
 		r = survey_find_agent(s, path ? path : "/usr/local/bin:/usr/bin:/bin");
 		if (r == 0 && s->agent.path)
-			r = health_add(h, "agent", HEALTH_OK, format("Claude Code%s%s, '%s'", s->agent.version ? " " : "",
-				       s->agent.version ? s->agent.version : "", s->agent.path), NULL);
+			r = health_add(h, "agent", HEALTH_OK,
+				       format("Claude Code%s%s, '%s'", s->agent.version ? " " : "",
+					      s->agent.version ? s->agent.version : "", s->agent.path),
+				       NULL);
 		else
-			r = health_add(h, "agent", HEALTH_WARN, strdup("no claude on PATH: the sandbox's shell opens without it"),
-				       strdup("npm install -g @anthropic-ai/claude-code, or: claude-sandbox config set agent.install own"));
+			r = health_add(
+				h, "agent", HEALTH_WARN,
+				strdup("no claude on PATH: the sandbox's shell opens without it"),
+				strdup("npm install -g @anthropic-ai/claude-code, or: claude-sandbox config set "
+				       "agent.install own"));
 	}
 	survey_free(s);
 	return r;

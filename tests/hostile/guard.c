@@ -1,5 +1,5 @@
-/* Planting what the host would execute later: the guarded names of the project. Those that are there must be refused; those that
- * are absent may be refused, or must be gone again within two seconds (the quarantine). */
+/* Planting what the host would execute later: the guarded names of the project. Those that are there must be refused;
+ * those that are absent may be refused, or must be gone again within two seconds (the quarantine). */
 #include "probe.h"
 
 #include <errno.h>
@@ -112,7 +112,7 @@ static enum verdict drop_for_good(const struct attempt *a)
 	in_project(path, a->path);
 	if (unlink(path) < 0)
 		return refused(-1);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < probe.patience / 20; i++) {
 		if (lstat(path, &st) == 0) {
 			say("put back after about %d ms", i * 20);
 			return CONTAINED;
@@ -152,7 +152,7 @@ static enum verdict plant(const struct attempt *a)
 	if (write(fd, text, sizeof(text) - 1) < 0)
 		say("%s", strerrorname_np(errno));
 	close(fd);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < probe.patience / 20; i++) {
 		if (lstat(path, &st) < 0) {
 			say("taken away again after about %d ms", i * 20);
 			return CONTAINED;
@@ -173,7 +173,7 @@ static enum verdict plant_link(const struct attempt *a)
 	in_project(path, a->path);
 	if (symlink("/tmp/cs-probe-target", path) < 0)
 		return refused(-1);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < probe.patience / 20; i++) {
 		if (lstat(path, &st) < 0) {
 			say("taken away again after about %d ms", i * 20);
 			return CONTAINED;
@@ -187,18 +187,31 @@ static enum verdict plant_link(const struct attempt *a)
 #define PLANT(n, p) { .name = n, .expected = "refused, or taken away", .tried = "make " p, .run = plant, .path = p }
 
 static const struct attempt attempts[] = {
-	{ .name = "hook-create", .expected = "not on the host", .tried = "make a git hook", .run = plant_hook,
+	{ .name = "hook-create",
+	  .expected = "not on the host",
+	  .tried = "make a git hook",
+	  .run = plant_hook,
 	  .path = ".git/hooks/pre-commit" },
 	{ .name = "hooks-move", .tried = "move .git/hooks away", .run = move, .path = ".git/hooks" },
 	{ .name = "git-move", .tried = "move .git away", .run = move, .path = ".git" },
 	{ .name = "git-config-drop", .tried = "remove .git/config", .run = drop, .path = ".git/config" },
-	{ .name = "git-config-replace", .tried = "rename a file over .git/config", .run = replace, .path = ".git/config" },
-	{ .name = "git-head-drop", .expected = "put back", .tried = "remove .git/HEAD", .run = drop_for_good, .path = ".git/HEAD" },
+	{ .name = "git-config-replace",
+	  .tried = "rename a file over .git/config",
+	  .run = replace,
+	  .path = ".git/config" },
+	{ .name = "git-head-drop",
+	  .expected = "put back",
+	  .tried = "remove .git/HEAD",
+	  .run = drop_for_good,
+	  .path = ".git/HEAD" },
 	PLANT("git-commondir", ".git/commondir"),
 	PLANT("git-config-worktree", ".git/config.worktree"),
 	{ .name = "envrc-write", .tried = "write .envrc", .run = overwrite, .path = ".envrc" },
 	{ .name = "envrc-replace", .tried = "rename a file over .envrc", .run = replace, .path = ".envrc" },
-	{ .name = "envrc-exchange", .tried = "exchange .envrc with another file", .run = replace, .path = ".envrc",
+	{ .name = "envrc-exchange",
+	  .tried = "exchange .envrc with another file",
+	  .run = replace,
+	  .path = ".envrc",
 	  .nr = 2 /* RENAME_EXCHANGE */ },
 	{ .name = "envrc-drop", .tried = "remove .envrc", .run = drop, .path = ".envrc" },
 	{ .name = "envrc-chmod", .tried = "change the mode of .envrc", .run = make_executable, .path = ".envrc" },
@@ -206,7 +219,10 @@ static const struct attempt attempts[] = {
 	{ .name = "vscode-create", .tried = "make a file in .vscode", .run = create_in, .path = ".vscode" },
 	{ .name = "husky-write", .tried = "write .husky/pre-commit", .run = overwrite, .path = ".husky/pre-commit" },
 	{ .name = "vscode-move", .tried = "move .vscode away", .run = move, .path = ".vscode" },
-	{ .name = "settings-write", .tried = "write .claude/settings.json", .run = overwrite, .path = ".claude/settings.json" },
+	{ .name = "settings-write",
+	  .tried = "write .claude/settings.json",
+	  .run = overwrite,
+	  .path = ".claude/settings.json" },
 	{ .name = "claude-move", .tried = "move .claude away", .run = move, .path = ".claude" },
 	PLANT("settings-local", ".claude/settings.local.json"),
 	PLANT("claude-hook", ".claude/hooks/start.sh"),

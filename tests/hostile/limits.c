@@ -106,24 +106,42 @@ static enum verdict tmpfs_size(const struct attempt *a)
 		return SKIPPED;
 	say("%llu MiB of %llu MiB of memory", (unsigned long long)sv.f_blocks * sv.f_frsize >> 20,
 	    (unsigned long long)si.totalram * si.mem_unit >> 20);
-	return sv.f_blocks == 0 || (unsigned long long)sv.f_blocks * sv.f_frsize > (unsigned long long)si.totalram * si.mem_unit ?
-		       ESCAPED :
-		       CONTAINED;
+	return sv.f_blocks == 0 || (unsigned long long)sv.f_blocks * sv.f_frsize >
+					   (unsigned long long)si.totalram * si.mem_unit
+		       ? ESCAPED
+		       : CONTAINED;
 }
 
 static const struct attempt attempts[] = {
 	{ .name = "fork-bomb", .expected = "refused before that", .tried = "make 6,000 processes", .run = fork_bomb },
-	{ .name = "open-files", .expected = "refused before that", .tried = "open 1,100,000 descriptors", .run = open_files },
-	{ .name = "raise-nproc", .tried = "raise the hard limit of processes", .run = raise_limit, .nr = RLIMIT_NPROC,
+	{ .name = "open-files",
+	  .expected = "refused before that",
+	  .tried = "open 1,100,000 descriptors",
+	  .run = open_files },
+	{ .name = "raise-nproc",
+	  .tried = "raise the hard limit of processes",
+	  .run = raise_limit,
+	  .nr = RLIMIT_NPROC,
 	  .args = { 1 } },
-	{ .name = "raise-nofile", .tried = "raise the hard limit of open files", .run = raise_limit, .nr = RLIMIT_NOFILE,
+	{ .name = "raise-nofile",
+	  .tried = "raise the hard limit of open files",
+	  .run = raise_limit,
+	  .nr = RLIMIT_NOFILE,
 	  .args = { 1 } },
 	{ .name = "raise-core", .tried = "raise the hard limit of core dumps", .run = raise_limit, .nr = RLIMIT_CORE },
 	{ .name = "real-time", .tried = "become a real-time process", .run = real_time },
 	{ .name = "priority", .tried = "raise the priority", .run = priority },
 	{ .name = "oom-score", .tried = "hide from the out-of-memory killer", .run = oom_score },
-	{ .name = "tmp-size", .expected = "less", .tried = "find /tmp larger than memory", .run = tmpfs_size, .path = "/tmp" },
-	{ .name = "shm-size", .expected = "less", .tried = "find /dev/shm larger than memory", .run = tmpfs_size, .path = "/dev/shm" },
+	{ .name = "tmp-size",
+	  .expected = "less",
+	  .tried = "find /tmp larger than memory",
+	  .run = tmpfs_size,
+	  .path = "/tmp" },
+	{ .name = "shm-size",
+	  .expected = "less",
+	  .tried = "find /dev/shm larger than memory",
+	  .run = tmpfs_size,
+	  .path = "/dev/shm" },
 	{ 0 },
 };
 

@@ -1,5 +1,5 @@
-/* Getting out by the network. The addresses are those of RFC 5737 and RFC 3849, which nobody has, and the host's loopback; in a network
- * namespace of its own each is refused without a packet. */
+/* Getting out by the network. The addresses are those of RFC 5737 and RFC 3849, which nobody has, and the host's
+ * loopback; in a network namespace of its own each is refused without a packet. */
 #include "probe.h"
 
 #include <arpa/inet.h>
@@ -57,7 +57,8 @@ static enum verdict dial(int fd, const struct sockaddr *sa, socklen_t n)
 
 static enum verdict dial4(const struct attempt *a)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(a->args[0] ? a->args[0] : probe.tcp)) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)(a->args[0] ? a->args[0] : probe.tcp)) };
 
 	if (!sa.sin_port)
 		return SKIPPED;
@@ -67,7 +68,8 @@ static enum verdict dial4(const struct attempt *a)
 
 static enum verdict dial6(const struct attempt *a)
 {
-	struct sockaddr_in6 sa = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)(a->args[0] ? a->args[0] : probe.tcp)) };
+	struct sockaddr_in6 sa = { .sin6_family = AF_INET6,
+				   .sin6_port = htons((uint16_t)(a->args[0] ? a->args[0] : probe.tcp)) };
 
 	if (!sa.sin6_port)
 		return SKIPPED;
@@ -77,7 +79,8 @@ static enum verdict dial6(const struct attempt *a)
 
 static enum verdict send4(const struct attempt *a)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(a->args[0] ? a->args[0] : probe.udp)) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)(a->args[0] ? a->args[0] : probe.udp)) };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (!sa.sin_port)
@@ -128,7 +131,9 @@ static enum verdict add_address(const struct attempt *a)
 		struct rtattr r;
 		struct in_addr address;
 	} req = {
-		.h = { .nlmsg_len = sizeof(req), .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE },
+		.h = { .nlmsg_len = sizeof(req),
+		       .nlmsg_type = RTM_NEWADDR,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE },
 		.m = { .ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1 },
 		.r = { .rta_len = RTA_LENGTH(4), .rta_type = IFA_LOCAL },
 	};
@@ -227,17 +232,46 @@ static enum verdict host_socket(const struct attempt *a)
 static const struct attempt attempts[] = {
 	{ .name = "interfaces", .expected = "only lo", .tried = "find an interface beside lo", .run = interfaces },
 	{ .name = "tcp-out", .tried = "connect to 192.0.2.1:80", .run = dial4, .path = "192.0.2.1", .args = { 80 } },
-	{ .name = "tcp-ssh", .tried = "connect to 198.51.100.1:22", .run = dial4, .path = "198.51.100.1", .args = { 22 } },
-	{ .name = "tcp6-out", .tried = "connect to [2001:db8::1]:443", .run = dial6, .path = "2001:db8::1", .args = { 443 } },
-	{ .name = "tcp-metadata", .tried = "connect to 169.254.169.254:80", .run = dial4, .path = "169.254.169.254",
+	{ .name = "tcp-ssh",
+	  .tried = "connect to 198.51.100.1:22",
+	  .run = dial4,
+	  .path = "198.51.100.1",
+	  .args = { 22 } },
+	{ .name = "tcp6-out",
+	  .tried = "connect to [2001:db8::1]:443",
+	  .run = dial6,
+	  .path = "2001:db8::1",
+	  .args = { 443 } },
+	{ .name = "tcp-metadata",
+	  .tried = "connect to 169.254.169.254:80",
+	  .run = dial4,
+	  .path = "169.254.169.254",
 	  .args = { 80 } },
-	{ .name = "tcp-lan", .tried = "connect to 10.255.255.254:80", .run = dial4, .path = "10.255.255.254", .args = { 80 } },
+	{ .name = "tcp-lan",
+	  .tried = "connect to 10.255.255.254:80",
+	  .run = dial4,
+	  .path = "10.255.255.254",
+	  .args = { 80 } },
 	{ .name = "udp-dns", .tried = "send to 192.0.2.53:53", .run = send4, .path = "192.0.2.53", .args = { 53 } },
-	{ .name = "udp-broadcast", .tried = "send to 255.255.255.255:9", .run = send4, .path = "255.255.255.255", .args = { 9 } },
-	{ .name = "udp-multicast", .tried = "send to 224.0.0.251:5353", .run = send4, .path = "224.0.0.251", .args = { 5353 } },
-	{ .name = "host-tcp", .tried = "connect to a server on the host's 127.0.0.1", .run = dial4, .path = "127.0.0.1" },
+	{ .name = "udp-broadcast",
+	  .tried = "send to 255.255.255.255:9",
+	  .run = send4,
+	  .path = "255.255.255.255",
+	  .args = { 9 } },
+	{ .name = "udp-multicast",
+	  .tried = "send to 224.0.0.251:5353",
+	  .run = send4,
+	  .path = "224.0.0.251",
+	  .args = { 5353 } },
+	{ .name = "host-tcp",
+	  .tried = "connect to a server on the host's 127.0.0.1",
+	  .run = dial4,
+	  .path = "127.0.0.1" },
 	{ .name = "host-tcp6", .tried = "connect to a server on the host's ::1", .run = dial6, .path = "::1" },
-	{ .name = "host-tcp-mapped", .tried = "connect to it as ::ffff:127.0.0.1", .run = dial6, .path = "::ffff:127.0.0.1" },
+	{ .name = "host-tcp-mapped",
+	  .tried = "connect to it as ::ffff:127.0.0.1",
+	  .run = dial6,
+	  .path = "::ffff:127.0.0.1" },
 	{ .name = "host-tcp-any", .tried = "connect to it as 0.0.0.0", .run = dial4, .path = "0.0.0.0" },
 	{ .name = "host-udp", .tried = "send to a server on the host's 127.0.0.1", .run = send4, .path = "127.0.0.1" },
 	SOCKET("raw-icmp", "raw ICMP", AF_INET, SOCK_RAW, IPPROTO_ICMP),
@@ -262,12 +296,19 @@ static const struct attempt attempts[] = {
 	{ .name = "add-address", .tried = "give lo another address", .run = add_address },
 	{ .name = "interface-flags", .tried = "change lo's flags", .run = set_flags },
 	{ .name = "transparent", .tried = "set IP_TRANSPARENT", .run = transparent },
-	{ .name = "abstract-stream", .tried = "connect to an abstract socket of the host's", .run = abstract,
+	{ .name = "abstract-stream",
+	  .tried = "connect to an abstract socket of the host's",
+	  .run = abstract,
 	  .args = { SOCK_STREAM } },
-	{ .name = "abstract-dgram", .tried = "connect to an abstract datagram socket of the host's", .run = abstract,
+	{ .name = "abstract-dgram",
+	  .tried = "connect to an abstract datagram socket of the host's",
+	  .run = abstract,
 	  .args = { SOCK_DGRAM } },
 	{ .name = "abstract-send", .tried = "send to an abstract datagram socket of the host's", .run = abstract_send },
-	{ .name = "abstract-list", .expected = "not listed", .tried = "see the host's abstract sockets", .run = abstract_list },
+	{ .name = "abstract-list",
+	  .expected = "not listed",
+	  .tried = "see the host's abstract sockets",
+	  .run = abstract_list },
 	{ .name = "unix-socket", .tried = "connect to a socket in a directory of the host's", .run = host_socket },
 	{ 0 },
 };

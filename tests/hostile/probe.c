@@ -1,9 +1,9 @@
 /* cs-probe: tries to break out of the sandbox it runs in, and reports. Static, libc only, so that it runs anywhere.
  *
  * usage: cs-probe [--list] [--only NAME] [--category NAME] [KEY=VALUE]...
- * One line an attempt: category, name, verdict, what was tried, what was expected, what was seen; tabs between. The exit
- * status is 0 where nothing escaped. The token is given reversed: a process's arguments are themselves a place where it
- * may not be seen. */
+ * One line an attempt: category, name, verdict, what was tried, what was expected, what was seen; tabs between. The
+ * exit status is 0 where nothing escaped. The token is given reversed: a process's arguments are themselves a place
+ * where it may not be seen. */
 #include "probe.h"
 
 #include <errno.h>
@@ -26,8 +26,15 @@
 #define SECONDS_MAX 20
 
 struct probe probe = {
-	.project = "/nonexistent", .home = "/nonexistent", .account = "/nonexistent", .outside = "/nonexistent",
-	.socket = "/nonexistent", .abstract = "cs-probe-nobody", .shm = "/nonexistent", .token = "cs-probe-no-token",
+	.project = "/nonexistent",
+	.home = "/nonexistent",
+	.account = "/nonexistent",
+	.outside = "/nonexistent",
+	.socket = "/nonexistent",
+	.abstract = "cs-probe-nobody",
+	.shm = "/nonexistent",
+	.token = "cs-probe-no-token",
+	.patience = 2000,
 };
 
 static const struct category *const categories[] = {
@@ -230,10 +237,10 @@ static bool set(const char *arg)
 		const char **text;
 		long *number;
 	} keys[] = {
-		{ "project", &probe.project, NULL }, { "home", &probe.home, NULL }, { "account", &probe.account, NULL },
-		{ "outside", &probe.outside, NULL }, { "socket", &probe.socket, NULL }, { "abstract", &probe.abstract, NULL },
-		{ "shm", &probe.shm, NULL }, { "pid", NULL, &probe.pid }, { "tcp", NULL, &probe.tcp },
-		{ "udp", NULL, &probe.udp }, { "shmkey", NULL, &probe.shmkey },
+		{ "project", &probe.project, NULL }, { "home", &probe.home, NULL },	{ "account", &probe.account, NULL },
+		{ "outside", &probe.outside, NULL }, { "socket", &probe.socket, NULL },	{ "abstract", &probe.abstract, NULL },
+		{ "shm", &probe.shm, NULL },	     { "pid", NULL, &probe.pid },	{ "tcp", NULL, &probe.tcp },
+		{ "udp", NULL, &probe.udp },	     { "shmkey", NULL, &probe.shmkey }, { "patience", NULL, &probe.patience },
 	};
 	const char *value = strchr(arg, '=');
 
@@ -266,7 +273,8 @@ static void print(const struct category *c, const struct attempt *a, enum verdic
 	for (char *s = report->seen; *s; s++)
 		if ((unsigned char)*s < 0x20 || *s == 0x7f)
 			*s = '?';
-	printf("%s\t%s\t%s\t%s\t%s\t%s\n", c->name, a->name, words[v], a->tried, a->expected ? a->expected : "refused", report->seen);
+	printf("%s\t%s\t%s\t%s\t%s\t%s\n", c->name, a->name, words[v], a->tried, a->expected ? a->expected : "refused",
+	       report->seen);
 	(void)fflush(stdout);
 }
 
@@ -305,7 +313,8 @@ int main(int argc, char **argv)
 		for (const struct attempt *a = categories[i]->attempts; a->name; a++) {
 			enum verdict v;
 
-			if ((q.only && strcmp(q.only, a->name) != 0) || (q.category && strcmp(q.category, categories[i]->name) != 0))
+			if ((q.only && strcmp(q.only, a->name) != 0) ||
+			    (q.category && strcmp(q.category, categories[i]->name) != 0))
 				continue;
 			if (q.list) {
 				printf("%s\t%s\t%s\n", categories[i]->name, a->name, a->tried);

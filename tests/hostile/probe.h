@@ -22,6 +22,7 @@ struct probe {
 	const char *shm;      /* a file in the host's /dev/shm */
 	const char *token;    /* what no file, environment or argument may show */
 	long pid;	      /* of a process of the host's */
+	long patience;	      /* how long a guard has to take away what it finds, ms */
 	long tcp, udp;	      /* ports where the host listens on 127.0.0.1 */
 	const char *machine;  /* the host's machine-id; NULL: it has none */
 	long shmkey;	      /* a System V shared memory segment of the host's */

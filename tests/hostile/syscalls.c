@@ -1,5 +1,5 @@
-/* System calls that have no business in a sandbox. The arguments are harmless (null pointers, bad descriptors): a call that is
- * not filtered shows itself by another error than a refusal. */
+/* System calls that have no business in a sandbox. The arguments are harmless (null pointers, bad descriptors): a call
+ * that is not filtered shows itself by another error than a refusal. */
 #include "probe.h"
 
 #include <errno.h>

@@ -26,6 +26,14 @@ load ../lib/common
 	assert_eq "${#lines[@]}" 1
 }
 
+@test "selftest: a sandbox that does not start is an error, not a success" {
+	run unshare -Ur --mount sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$1" selftest --json' sh "$CS"
+	assert_status 125
+	assert_has "$output" 'doctor'
+	assert_lacks "$output" '"ok": true'
+	assert_eq "$(find "$TMPDIR" -mindepth 1)" ''
+}
+
 # The attempts themselves: in namespaces alone, without any of our walls, most of them succeed. A probe that could
 # not fail would prove nothing.
 @test "cs-probe finds its ways where there are no walls" {
@@ -38,7 +46,7 @@ load ../lib/common
 	echo '{}' >"$P/.claude/settings.json"
 	# a pid namespace of its own: what is sent to pid 1 reaches a shell, which one attempt stops for good
 	bg unshare --kill-child=KILL -Urnmpif --mount-proc sh -c 'ulimit -u 30000; cd "$1" && shift && "$@" >"$0"; :' "$out" "$P" \
-		"$CS_BUILD/cs-probe" project="$P" home="$HOME" outside="$T/outside" nekot=drow-yranac
+		"$CS_BUILD/cs-probe" project="$P" home="$HOME" outside="$T/outside" nekot=drow-yranac patience=100
 	wait_for 120 grep -q shm-size "$out"
 	kill -KILL "$BG"
 	# one of each kind at least, by name
