@@ -37,6 +37,7 @@ int guard_git_survey(const char *project, struct guard_git **ret, struct fail *f
  * guard_settle for it first. *ret_watch (caller frees with strv_free) is for guard_watch_start alone: one letter and
  * an absolute path each. */
 #define GUARD_INSIDE "/run/claude-sandbox/git"
+#define GUARD_LIST   "/run/claude-sandbox/guards" /* a text inside: what is guarded, how to lift it */
 int guard_plan(struct plan *p, const char *project, char *const *list, const struct guard_git *g, const char *private_dir,
 	       char ***ret_watch, struct fail *f);
 

@@ -271,6 +271,39 @@ static int emit_binds(struct build *b, const struct guard_git *g, struct fail *f
 		       0 : -ENOMEM;
 }
 
+static void list_paths(const struct build *b, struct buf *text, const char *project, char *const *paths, const char *what)
+{
+	for (; paths && *paths; paths++) {
+		const char *below = path_below(*paths, project), *shown = below ? below : *paths;
+		_cleanup_free_ char *clean = str_printable(shown, strlen(shown));
+
+		if (clean && !(paths == b->guards && in_any(b->guards, *paths, false)))
+			buf_printf(text, "%-11s %s\n", what, clean);
+	}
+}
+
+/* For whoever meets EROFS inside and wonders: what is guarded, and how one is lifted. */
+static int emit_list(struct build *b, const char *project)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(256U << 10);
+
+	buf_puts(&text, "# What the host would execute or obey in this project is guarded from inside this sandbox.\n"
+			"#   read-only  a write is refused: EROFS, EBUSY\n"
+			"#   absent     it must not be created: what is made there is refused or taken away\n"
+			"#   private    a copy that ends with the sandbox; harmless changes of git's configuration are taken over\n"
+			"#   pinned     cannot be renamed or removed\n"
+			"# To lift one, on the host: claude-sandbox run --guard '!NAME', or in the configuration: guard = !NAME\n"
+			"# (.git/config, .git/hooks and .git stand for all of git's).\n");
+	list_paths(b, &text, project, b->guards, "read-only");
+	list_paths(b, &text, project, b->absent, "absent");
+	list_paths(b, &text, project, b->configs, "private");
+	list_paths(b, &text, project, b->hooks, "private");
+	list_paths(b, &text, project, b->pins, "pinned");
+	if (text.error == -ENOMEM)
+		return -ENOMEM;
+	return plan_add_file(b->plan, GUARD_LIST, 0444, buf_cstr(&text), text.len, "what is guarded") ? 0 : -ENOMEM;
+}
+
 static void build_free(struct build *b)
 {
 	strv_free(b->pins);
@@ -300,6 +333,8 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 		r = emit_guards(&b);
 	if (r == 0)
 		r = emit_private(&b, f);
+	if (r == 0)
+		r = emit_list(&b, project);
 	if (r == 0)
 		r = watch_all(&b, 'a', b.absent);
 	for (char **a = b.absent; p->strict_absent && r == 0 && a && *a; a++)

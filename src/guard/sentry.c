@@ -606,7 +606,7 @@ static void walk_on(struct sentry *s)
 	}
 }
 
-static int64_t now_ms(void)
+int64_t sentry_now_ms(void)
 {
 	struct timespec ts;
 
@@ -617,12 +617,12 @@ static int64_t now_ms(void)
 /* Everything that has happened so far is dealt with; a first walk that is still going on gets a bounded time. */
 static void catch_up(struct sentry *s)
 {
-	int64_t end = now_ms() + CATCH_UP_MS;
+	int64_t end = sentry_now_ms() + CATCH_UP_MS;
 
 	do
 		while (drain(s))
 			;
-	while ((!queue_empty(&s->fresh) || (s->walk == WALK_TREE && now_ms() < end)) && step(s));
+	while ((!queue_empty(&s->fresh) || (s->walk == WALK_TREE && sentry_now_ms() < end)) && step(s));
 	check_all_absent(s);
 	check_known(s);
 	inside_check_indexes(s);
@@ -644,6 +644,7 @@ static void last_look(struct sentry *s)
 	check_nodes(s);
 	work_off(s);
 	inside_check_indexes(s);
+	(void)take_late_due(s, true);
 	if (s->dropped)
 		sentry_say(s, "limit", s->roots[0], "%u lines were not sent", s->dropped);
 }
@@ -697,7 +698,7 @@ static bool wait_for_more(struct sentry *s, int timeout)
 /* Looks at indexes that have waited long enough; ms until then, -1: there are none. */
 static int indexes_due(struct sentry *s)
 {
-	int64_t now = now_ms();
+	int64_t now = sentry_now_ms();
 
 	if (!s->indexes)
 		return -1;
@@ -708,6 +709,12 @@ static int indexes_due(struct sentry *s)
 	s->index_due = 0;
 	inside_check_indexes(s);
 	return -1;
+}
+
+/* Of two terms, -1 being none. */
+static int sooner(int a, int b)
+{
+	return a < 0 ? b : b < 0 ? a : MIN(a, b);
 }
 
 void sentry_run(struct sentry *s)
@@ -734,7 +741,7 @@ void sentry_run(struct sentry *s)
 		if (idle && !trimmed)
 			mem_trim(); /* the first sleep after the walk, likely a long one */
 		trimmed = trimmed || idle;
-		if (!wait_for_more(s, idle ? indexes_due(s) : 0))
+		if (!wait_for_more(s, idle ? sooner(indexes_due(s), take_late_due(s, false)) : 0))
 			break;
 	}
 	last_look(s);

@@ -52,6 +52,12 @@ struct age { /* how old something was when it was first seen */
 	bool old;
 };
 
+struct late { /* an unlinked file on its way to a quarantine on another file system */
+	int fd; /* 0 or -1: none */
+	int64_t due;
+	char as[320];
+};
+
 struct links;
 
 struct sentry {
@@ -84,6 +90,8 @@ struct sentry {
 	struct age *ages;
 	size_t nages;
 
+	struct late late[16];
+	size_t nlate;		  /* all there were */
 	unsigned seq, kept;	  /* of the quarantine */
 	unsigned said, dropped;	  /* lines */
 	bool limit_said, overflow;
@@ -103,6 +111,7 @@ char *sentry_absolute(const struct sentry *s, int root, const char *rel); /* cal
 /* Which root holds the absolute normal path, and the rest; -1: none. */
 int sentry_root_of(const struct sentry *s, const char *path, const char **ret_rel);
 void sentry_enqueue(struct sentry *s, int root, const char *rel, unsigned flags);
+int64_t sentry_now_ms(void); /* CLOCK_MONOTONIC */
 char *sentry_join(const char *dir, const char *name);
 /* Watches the directories that exist on the way to dir, and itself. */
 void sentry_watch_way(struct sentry *s, int root, const char *dir);
@@ -110,6 +119,9 @@ void sentry_run(struct sentry *s); /* until pid 1 is dead */
 
 /* take.c: away with a name. */
 void take(struct sentry *s, int root, const char *dir, const char *name, const char *why);
+/* Copies what is due (or all); ms until the next is, -1: there is none. */
+int take_late_due(struct sentry *s, bool all);
+void take_late(struct sentry *s, struct late *l);
 /* A directory on its way across file systems, which a killed watcher left. */
 #define TAKE_ASIDE ".claude-sandbox.aside-"
 void take_leftover(struct sentry *s, int root, const char *dir, const char *name);

@@ -15,6 +15,7 @@
 #include "guard/sentry.h"
 
 #define KEEP_MAX  256
+#define LATE_MS	  200
 #define COPY_MAX  (64U << 20) /* bytes of one file */
 #define COPY_TREE 4096	      /* entries of a directory */
 
@@ -36,16 +37,59 @@ static int copy_bytes(int in, int out)
 	}
 }
 
-static int copy_file(int from, const char *name, int to, const char *as, bool unlink_first)
+static int copy_file(int from, const char *name, int to, const char *as)
 {
 	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), out = -1;
 
-	if (unlink_first && unlinkat(from, name, 0) < 0)
-		return -errno;
 	if (in < 0)
 		return -errno;
 	out = openat(to, as, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return out < 0 ? -errno : copy_bytes(in, out);
+}
+
+/* Unlinked at once, copied a little later: whoever has just created it is about to write it. */
+static int unlink_file(struct sentry *s, int from, const char *name, const char *as)
+{
+	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct late *l = &s->late[s->nlate % ARRAY_SIZE(s->late)];
+
+	if (unlinkat(from, name, 0) < 0)
+		return -errno;
+	if (in < 0)
+		return 0;
+	if (l->fd > 0)
+		take_late(s, l);
+	l->fd = TAKE_FD(in);
+	l->due = sentry_now_ms() + LATE_MS;
+	(void)snprintf(l->as, sizeof(l->as), "%s", as);
+	s->nlate++;
+	return 0;
+}
+
+void take_late(struct sentry *s, struct late *l)
+{
+	_cleanup_close_ int out = openat(s->quarantine_fd, l->as, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (out >= 0)
+		(void)copy_bytes(l->fd, out);
+	l->fd = fd_close(l->fd);
+}
+
+int take_late_due(struct sentry *s, bool all)
+{
+	int64_t now = sentry_now_ms(), next = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->late); i++) {
+		struct late *l = &s->late[i];
+
+		if (l->fd <= 0)
+			continue;
+		if (all || now >= l->due)
+			take_late(s, l);
+		else if (next < 0 || l->due - now < next)
+			next = l->due - now;
+	}
+	return (int)next;
 }
 
 static int copy_link(int from, const char *name, int to, const char *as)
@@ -81,7 +125,7 @@ static void copy_tree(int from, const char *name, int to, const char *as, unsign
 		if (S_ISDIR(st.st_mode) && depth < 64)
 			copy_tree(dirfd(d), e->d_name, out, e->d_name, count, depth + 1);
 		else if (S_ISREG(st.st_mode))
-			(void)copy_file(dirfd(d), e->d_name, out, e->d_name, false);
+			(void)copy_file(dirfd(d), e->d_name, out, e->d_name);
 		else if (S_ISLNK(st.st_mode))
 			(void)copy_link(dirfd(d), e->d_name, out, e->d_name);
 	}
@@ -95,7 +139,7 @@ static int take_across(struct sentry *s, int dir, const char *name, const char *
 	int r;
 
 	if (S_ISREG(st->st_mode))
-		return copy_file(dir, name, s->quarantine_fd, as, true);
+		return unlink_file(s, dir, name, as);
 	if (S_ISLNK(st->st_mode)) {
 		r = copy_link(dir, name, s->quarantine_fd, as);
 		return unlinkat(dir, name, 0) < 0 ? -errno : r;

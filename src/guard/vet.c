@@ -87,24 +87,20 @@ static bool entry_known(const struct gitconf *c, const struct gitconf_entry *e)
 	return false;
 }
 
-/* The first key that is not harmless and was not there before; NULL: none. "bad" for what is no configuration. */
-static char *first_offence(const struct sentry *s, int root, const char *gitdir, const char *text, size_t n, const struct gitconf *old)
+static bool entry_allowed(const struct sentry *s, int root, const char *gitdir, const struct gitconf_entry *e, const struct gitconf *old)
 {
-	_cleanup_gitconf_ struct gitconf *c = NULL;
+	if (strcmp(e->key, "core.worktree") == 0 && e->value && worktree_inside(s, root, gitdir, e->value))
+		return true;
+	return entry_known(old, e) || gitconf_harmless(e);
+}
 
-	if (gitconf_parse(text, n, &c) < 0)
-		return strdup("not git's syntax");
-	for (size_t i = 0; i < c->n; i++) {
-		const struct gitconf_entry *e = &c->entries[i];
-
-		if (entry_known(old, e))
-			continue;
-		if (strcmp(e->key, "core.worktree") == 0 && e->value && worktree_inside(s, root, gitdir, e->value))
-			continue;
-		if (!gitconf_harmless(e))
-			return strdup(e->key);
-	}
-	return NULL;
+/* The first key that is not harmless and was not there before; NULL: none. c is NULL for what is no configuration. */
+static const char *first_offence(const struct sentry *s, int root, const char *gitdir, const struct gitconf *c, const struct gitconf *old)
+{
+	for (size_t i = 0; c && i < c->n; i++)
+		if (!entry_allowed(s, root, gitdir, &c->entries[i], old))
+			return c->entries[i].key;
+	return c ? NULL : "not a file in git's syntax";
 }
 
 static struct old_config *find_old(struct sentry *s, int root, const char *path)
@@ -128,24 +124,42 @@ static void remember_old(struct sentry *s, int root, const char *path, char *tex
 	s->olds[s->nolds++] = (struct old_config){ .path = strdup(path), .text = strndup(text, n), .root = root, .len = n };
 }
 
-/* Puts the snapshot back where the file was taken away. */
-static void restore_old(struct sentry *s, int root, const char *dir, const char *name, const struct old_config *o)
+static void put_back(struct sentry *s, int root, const char *dir, const char *name, const char *text, size_t n, const char *what)
 {
 	_cleanup_close_ int at = sentry_open_dir(s, root, dir, O_PATH), fd = -1;
-	_cleanup_free_ char *path = sentry_absolute(s, root, o->path);
+	_cleanup_free_ char *rel = sentry_join(dir, name), *path = rel ? sentry_absolute(s, root, rel) : NULL;
 
-	if (at < 0 || !o->text)
+	if (at < 0 || !path)
 		return;
 	fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd >= 0 && fd_write_all(fd, o->text, o->len) == 0 && path)
-		sentry_say(s, "restored", path, "as it was before the session");
+	if (fd >= 0 && fd_write_all(fd, text, n) == 0)
+		sentry_say(s, "restored", path, "%s", what);
+}
+
+/* In the place of a configuration that was taken away: the snapshot where there is one, else what was harmless in it. */
+static void replace_config(struct sentry *s, int root, const char *dir, const char *name, const struct gitconf *c,
+			   const struct old_config *o)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(GITCONF_MAX);
+
+	if (o) {
+		if (o->text)
+			put_back(s, root, dir, name, o->text, o->len, "as it was before the session");
+		return;
+	}
+	for (size_t i = 0; c && i < c->n; i++)
+		if (entry_allowed(s, root, dir, &c->entries[i], NULL))
+			(void)gitconf_write(&b, &c->entries[i]);
+	if (b.len && !b.error)
+		put_back(s, root, dir, name, b.data, b.len, "without what could run something");
 }
 
 static void vet_config(struct sentry *s, int root, const char *dir, const char *name)
 {
-	_cleanup_free_ char *rel = sentry_join(dir, name), *text = NULL, *offence = NULL, *why = NULL;
-	_cleanup_gitconf_ struct gitconf *old = NULL;
+	_cleanup_free_ char *rel = sentry_join(dir, name), *text = NULL, *why = NULL;
+	_cleanup_gitconf_ struct gitconf *old = NULL, *c = NULL;
 	const struct old_config *o;
+	const char *offence;
 	struct stat st;
 	size_t n = 0;
 	int r = rel ? read_small(s, root, dir, name, GITCONF_MAX, &text, &n, &st) : -ENOMEM;
@@ -159,12 +173,13 @@ static void vet_config(struct sentry *s, int root, const char *dir, const char *
 	}
 	if (o)
 		(void)gitconf_parse(o->text, o->len, &old);
-	offence = r < 0 ? strdup("not a file") : first_offence(s, root, dir, text, n, old);
+	if (r == 0)
+		(void)gitconf_parse(text, n, &c);
+	offence = first_offence(s, root, dir, c, old);
 	if (!offence || asprintf(&why, "git configuration: %s", offence) < 0)
 		return;
 	take(s, root, dir, name, why);
-	if (o)
-		restore_old(s, root, dir, name, o);
+	replace_config(s, root, dir, name, c, o);
 }
 
 /* dir/hooks/name: anything that git could run. */

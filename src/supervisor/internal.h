@@ -197,5 +197,6 @@ void trail_event(struct supervisor *sv, const char *kind, const char *subject, c
 /* Waits, for a fifth of a second at most, until the guard's watcher has dealt with what has happened so far. */
 void trail_sync(struct supervisor *sv);
 void trail_settle(struct supervisor *sv); /* everything inside is dead: last words of the guard */
+char *trail_taken(struct supervisor *sv);   /* the receipt's part that cannot wait: what was taken away so far */
 char *trail_receipt(struct supervisor *sv); /* text for stderr, NULL where there is nothing to say; caller frees */
 void trail_end(struct supervisor *sv);	    /* writes the audit */

@@ -294,8 +294,13 @@ void session_exited(struct session *s, int wait_status)
 	trail_sync(s->sv);
 	/* The last lasting session with a terminal, or with a receipt asked for, hears of its end when the receipt is
 	 * written; everybody else at once. */
-	if (s->kind == SESSION_EXEC || session_any_lasting(s->sv) || (!s->tty && !s->sv->receipt_file))
+	if (s->kind == SESSION_EXEC || session_any_lasting(s->sv)) {
 		say_exited(s, NULL);
+	} else if (!s->tty && !s->sv->receipt_file) {
+		_cleanup_free_ char *text = trail_taken(s->sv);
+
+		say_exited(s, text);
+	}
 }
 
 void session_end(struct session *s, const char *receipt)

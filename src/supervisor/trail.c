@@ -444,6 +444,22 @@ static void write_receipt(struct supervisor *sv, struct trail *t)
 		keep(&t->noted, sv->receipt_file, strerror(-r));
 }
 
+static void taken(struct buf *b, const struct trail *t)
+{
+	section(b, "moved out of the project, because the host would obey it:", t->quarantined);
+	if (t->quarantined)
+		buf_puts(b, "  hint: to let one be made: --guard '!NAME', or guard = !NAME in the configuration\n");
+}
+
+char *trail_taken(struct supervisor *sv)
+{
+	struct buf b = BUF_INIT(32768);
+
+	if (sv->trail)
+		taken(&b, sv->trail);
+	return b.data;
+}
+
 char *trail_receipt(struct supervisor *sv)
 {
 	struct trail *t = sv->trail;
@@ -453,7 +469,7 @@ char *trail_receipt(struct supervisor *sv)
 		return NULL;
 	if (sv->receipt_file)
 		write_receipt(sv, t);
-	section(&b, "moved out of the project, because the host would obey it:", t->quarantined);
+	taken(&b, t);
 	section(&b, "git configuration:", t->git_config);
 	section(&b, "moved aside, because it stood where a mount belongs:", t->displaced);
 	section(&b, "take note:", t->noted);
