@@ -1,9 +1,11 @@
 /* The coding agent as the host has it: the first `claude` on PATH (or where its installers put it), its links
  * followed, and what must be shown for it to run. Nothing is executed to find out. */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +24,29 @@ static bool is_program(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
+/* True where a path lies in a project that has, or had, a sandbox: what is there may be what one put there. Such a
+ * `claude` on PATH (an activated venv, node_modules/.bin) is not the machine's. DATA/homes/NAME.owner names them. */
+static bool in_a_project(const struct survey *s, const char *path)
+{
+	_cleanup_free_ char *data = NULL, *homes = NULL, *real = realpath(path, NULL);
+	struct dirent *e;
+	bool found = false;
+	DIR *d;
+
+	if (!real || (s->project && path_is_under(real, s->project)))
+		return true;
+	if (survey_is_system(real) || path_xdg(PATH_DATA, &data) < 0 || !(homes = path_join(data, "homes")) || !(d = opendir(homes)))
+		return false;
+	while (!found && (e = readdir(d))) {
+		_cleanup_free_ char *owner = NULL;
+
+		found = str_endswith(e->d_name, ".owner") && fd_read_file(dirfd(d), e->d_name, PATH_MAX, &owner, NULL) == 0 &&
+			path_is_absolute(owner) && path_is_under(real, owner);
+	}
+	closedir(d);
+	return found;
+}
+
 static char *look(const struct survey *s, const char *path)
 {
 	static const char *const usual[] = { ".local/bin", ".claude/local", ".npm-global/bin", ".bun/bin" };
@@ -36,7 +61,7 @@ static char *look(const struct survey *s, const char *path)
 		_cleanup_free_ char *p = path_join(*d, "claude");
 
 		/* one of ours is inside a sandbox: not the host's */
-		if (p && path_is_absolute(p) && !path_is_under(p, "/run/claude-sandbox") && is_program(p))
+		if (p && path_is_absolute(p) && !path_is_under(p, "/run/claude-sandbox") && is_program(p) && !in_a_project(s, p))
 			return TAKE_PTR(p);
 	}
 	return NULL;

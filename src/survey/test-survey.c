@@ -608,6 +608,30 @@ static void agent_npm(void **state)
 	}
 }
 
+static void agent_of_a_project(void **state)
+{
+	_cleanup_survey_ struct survey *a = NULL, *b = NULL, *c = NULL;
+
+	(void)state;
+	/* planted in this project, and in another one that has a sandbox; both on PATH */
+	put(at("project/.venv/bin/claude"), "x");
+	put(at("other/node_modules/.bin/claude"), "x");
+	put(at(".local/share/claude-sandbox/homes/other.owner"), at("other"));
+	setenv("PATH", at("project/.venv/bin"), 1);
+	add_path("other/node_modules/.bin");
+	a = look(at("project"));
+	assert_null(a->agent.path);
+	put(at("odd/bin/claude"), "x");
+	add_path("odd/bin");
+	b = look(at("project"));
+	assert_string_equal(b->agent.path, at("odd/bin/claude"));
+	/* nor by a link from elsewhere */
+	lnk(at("other/node_modules/.bin/claude"), at("early/claude"));
+	add_path("early");
+	c = look(at("project"));
+	assert_string_equal(c->agent.path, at("odd/bin/claude"));
+}
+
 static void agent_none(void **state)
 {
 	_cleanup_survey_ struct survey *s = NULL;
@@ -644,7 +668,7 @@ int main(void)
 		T(project_names), T(project_link_and_cwd), T(project_missing), T(project_unreadable), T(project_refused),
 		T(project_allowed), T(worktree_repository), T(mounts), T(toolchains), T(toolchains_absent), T(local_bin_links),
 		T(toolchain_files), T(git_includes), T(dotfile_links), T(shows_of_keys), T(terminfo), T(agent_native), T(agent_npm),
-		T(agent_none), T(etc_is_readable_by_all),
+		T(agent_of_a_project), T(agent_none), T(etc_is_readable_by_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
