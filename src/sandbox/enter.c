@@ -163,15 +163,6 @@ static pid_t fork_pid1(const struct plan *p, int sock, int *ret_pidfd, int *ret_
 	return pid;
 }
 
-static void say_ready(int sock, pid_t pid, int pidfd)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT(IPC_MAX);
-
-	ipc_begin(&b, INNER_READY);
-	ipc_put_u64(&b, INNER_PID, (uint64_t)pid);
-	say(sock, &b, &pidfd, 1);
-}
-
 /* 0 when pid 1 stands; 1 when it failed and has said so. */
 static int wait_for_pid1(int link, struct fail *f)
 {
@@ -188,10 +179,20 @@ static int wait_for_pid1(int link, struct fail *f)
 	return fail_set(f, 0, "pid 1 of the sandbox ended while starting");
 }
 
-/* An error of ours after pid 1 was forked: its own report, if it made one, is the better one. */
-static int after_fork(struct apply *a, struct fail *f)
+/* Pid 1 tells the supervisor itself that it stands, so that nothing it says later can come first; what it can't know
+ * is who it is out here. */
+static int let_go(int link, pid_t pid, int pidfd)
 {
-	char c = PID1_GO;
+	unsigned char go[1 + sizeof(pid)] = { PID1_GO };
+
+	memcpy(go + 1, &pid, sizeof(pid));
+	return fd_sendmsg(link, go, sizeof(go), &pidfd, 1);
+}
+
+/* An error of ours after pid 1 was forked: its own report, if it made one, is the better one. */
+static int after_fork(struct apply *a, pid_t pid, int pidfd, struct fail *f)
+{
+	char c;
 	int r = apply_plan(a, f);
 
 	if (r == 0) {
@@ -200,7 +201,7 @@ static int after_fork(struct apply *a, struct fail *f)
 			fail_set(f, -r, "cannot make the new root the root");
 	}
 	if (r == 0) {
-		r = fd_sendmsg(a->link, &c, 1, NULL, 0);
+		r = let_go(a->link, pid, pidfd);
 		if (r < 0)
 			fail_set(f, 0, "pid 1 of the sandbox ended while starting");
 	}
@@ -240,9 +241,7 @@ static int launch(const struct plan *p, int sock, struct keeper *k, struct fail 
 	if (pid < 0)
 		return pid;
 	a->link = k->link;
-	r = after_fork(a, f);
-	if (r == 0)
-		say_ready(sock, pid, k->pid1);
+	r = after_fork(a, pid, k->pid1, f);
 	close_sources(a);
 	return r;
 }

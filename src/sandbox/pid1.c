@@ -110,20 +110,35 @@ static int namespaces(const struct plan *p, struct fail *f)
 	return 0;
 }
 
-static int wait_for_root(int link, struct fail *f)
+/* The root is ready; and who we are, as the supervisor sees us. */
+static int wait_for_root(int link, pid_t *ret_pid, int *ret_pidfd, struct fail *f)
 {
-	char c;
-	ssize_t n = read(link, &c, 1);
+	unsigned char go[1 + sizeof(pid_t)];
+	int fds[FD_PASS_MAX];
+	size_t nfds = 0;
 
-	if (n != 1 || c != PID1_GO)
+	if (fd_recvmsg(link, go, sizeof(go), fds, &nfds) != (ssize_t)sizeof(go) || go[0] != PID1_GO || nfds != 1)
 		_exit(1); /* the launcher has given up and said why */
+	memcpy(ret_pid, go + 1, sizeof(*ret_pid));
+	*ret_pidfd = fds[0];
 	return chdir("/") < 0 ? fail_set(f, errno, "cannot enter the new root") : 0;
+}
+
+static void say_ready(int sock, pid_t pid, int pidfd)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(IPC_MAX);
+
+	ipc_begin(&b, INNER_READY);
+	ipc_put_u64(&b, INNER_PID, (uint64_t)pid);
+	say(sock, &b, &pidfd, 1);
 }
 
 static int set_up(struct pid1 *s, struct fail *f)
 {
+	_cleanup_close_ int pidfd = -1;
 	char c = PID1_UP;
 	sigset_t all;
+	pid_t pid = 0;
 	int r;
 
 	sigfillset(&all);
@@ -132,7 +147,7 @@ static int set_up(struct pid1 *s, struct fail *f)
 	if (r == 0)
 		r = namespaces(s->plan, f);
 	if (r == 0)
-		r = wait_for_root(s->link, f);
+		r = wait_for_root(s->link, &pid, &pidfd, f);
 	if (r == 0)
 		r = lockdown(s->plan, f);
 	if (r < 0)
@@ -142,6 +157,7 @@ static int set_up(struct pid1 *s, struct fail *f)
 	s->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signals < 0)
 		return fail_set(f, errno, "cannot watch for ended processes");
+	say_ready(s->sock, pid, pidfd);
 	r = fd_sendmsg(s->link, &c, 1, NULL, 0);
 	return r < 0 ? fail_set(f, -r, "cannot reach the launcher") : 0;
 }
