@@ -180,6 +180,12 @@ static int move_aside(const char *path, struct fail *f)
 	return 0;
 }
 
+/* An I/O error is what SQLite makes of a full disk when it cannot extend the -shm file. */
+static int errno_of(sqlite3 *db, int r)
+{
+	return r == -EIO && db && sqlite3_system_errno(db) == ENOSPC ? -ENOSPC : r;
+}
+
 static int open_once(const char *path, sqlite3 **ret)
 {
 	sqlite3 *db = NULL;
@@ -195,6 +201,7 @@ static int open_once(const char *path, sqlite3 **ret)
 	if (r == 0)
 		r = migrate(db);
 	if (r < 0) {
+		r = errno_of(db, r);
 		sqlite3_close(db);
 		return r;
 	}
@@ -239,19 +246,17 @@ int schema_open(const char *path, sqlite3 **ret, struct fail *f)
 	return aside;
 }
 
-int schema_open_reader(const char *path, sqlite3 **ret, struct fail *f)
+static int open_to_read(const char *path, const char *pragmas, sqlite3 **ret)
 {
 	sqlite3 *db = NULL;
 	int version = 0, r;
 
-	if (access(path, F_OK) < 0)
-		return -errno;
 	/* a reader of a WAL database writes its -shm: read-only opening is for read-only file systems */
 	r = schema_errno(sqlite3_open_v2(path, &db,
 					 access(path, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL));
 	if (r == 0) {
 		sqlite3_busy_timeout(db, 2000);
-		r = schema_exec(db, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;");
+		r = schema_exec(db, pragmas);
 	}
 	if (r == 0)
 		r = user_version(db, &version);
@@ -260,14 +265,28 @@ int schema_open_reader(const char *path, sqlite3 **ret, struct fail *f)
 	if (r == 0 && version == 0)
 		r = -ENOENT; /* being made at this moment */
 	if (r < 0) {
+		r = errno_of(db, r);
 		sqlite3_close(db);
-		if (r == -EUCLEAN) {
-			(void)fail_set(f, 0, "the audit database is corrupted, '%s'", path);
-			fail_hint(f, "the next sandbox moves it aside; what can be saved: sqlite3 '%s' .recover", path);
-			return r;
-		}
-		return r == -ENOENT ? r : fail_set(f, -r, "cannot open the audit database, '%s'", path);
+		return r;
 	}
 	*ret = db;
 	return 0;
+}
+
+int schema_open_reader(const char *path, sqlite3 **ret, struct fail *f)
+{
+	int r;
+
+	if (access(path, F_OK) < 0)
+		return -errno;
+	r = open_to_read(path, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;", ret);
+	if (r == -ENOSPC || r == -EIO) /* alone, it needs no -shm file */
+		r = open_to_read(path, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;", ret);
+	if (r == -EUCLEAN) {
+		(void)fail_set(f, 0, "the audit database is corrupted, '%s'", path);
+		fail_hint(f, "the next sandbox moves it aside; what can be saved: sqlite3 '%s' .recover", path);
+	} else if (r < 0 && r != -ENOENT) {
+		(void)fail_set(f, -r, "cannot open the audit database, '%s'", path);
+	}
+	return r;
 }
