@@ -107,3 +107,24 @@ x"; printf "gitdir: ../node_modules/g\nx\n" >docs/.git'
 	assert_eq "$(git config branch.two.remote)" public
 	[ -z "$(git config branch.main.pushRemote)$(git config branch.new.remote)$(git config remote...url)$(git config remote.docs/x.url)" ]
 }
+
+@test "a flood in the private copies holds up neither the end nor the next start" {
+	attack 'python3 -c "
+import os
+for i in range(6000):
+    f = open(\".git/hooks/h%d\" % i, \"w\"); f.truncate(1 << 20); f.close()
+os.chdir(os.path.dirname(os.readlink(\".git/config\")))
+f = open(\"config\", \"w\"); f.truncate(1 << 40); f.close()
+for i in range(3000):
+    os.mkdir(\"d\"); os.chdir(\"d\")"'
+	assert_status 0
+	SECONDS=0
+	cs run -d -- sleep 100
+	cs exec -- python3 -c '
+import os
+for i in range(4000):
+    f = open(".git/hooks/h%d" % i, "w"); f.truncate(1 << 20); f.close()'
+	cs stop
+	cs run -T -- true
+	[ "$SECONDS" -lt 12 ] || fail "took $SECONDS s"
+}
