@@ -19,7 +19,7 @@ static const char *const proc_masked_files[] = {
 	"kallsyms", "kpagecount", "kpageflags", "kpagecgroup", "vmallocinfo", "slabinfo", "mtrr", NULL,
 };
 
-/* Takes fd, restricts it and mounts it at name. An absent name is fine. */
+/* Takes fd, restricts it and mounts it at name. A name that is not there is fine, and asked for only then. */
 static int put(int fd, unsigned attrs, int dir, const char *name, const char *dst, struct fail *f)
 {
 	_cleanup_close_ int mine = fd;
@@ -31,6 +31,8 @@ static int put(int fd, unsigned attrs, int dir, const char *name, const char *ds
 		r = mount_set(mine, attrs, false);
 	if (r >= 0)
 		r = mount_attach(mine, dir, name);
+	if (r == -ENOENT && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
 	return r < 0 ? fail_set(f, -r, "cannot protect '%s/%s' inside", dst, name) : 0;
 }
 
@@ -43,10 +45,10 @@ static int restrict_proc(const struct apply *a, int proc, const char *dst, struc
 		if (!apply_mutated(*s))
 			r = put(mount_clone(proc, *s, false, true), ro, proc, *s, dst, f);
 	for (const char *const *s = proc_masked_dirs; *s && r == 0; s++)
-		if (!apply_mutated(*s) && faccessat(proc, *s, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (!apply_mutated(*s))
 			r = put(mount_clone(a->empty_dir, "", false, true), ro, proc, *s, dst, f);
 	for (const char *const *s = proc_masked_files; *s && r == 0; s++)
-		if (!apply_mutated(*s) && faccessat(proc, *s, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (!apply_mutated(*s))
 			r = put(mount_clone(a->empty_file, "", false, true), ro, proc, *s, dst, f);
 	return r;
 }
