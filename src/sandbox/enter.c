@@ -103,8 +103,10 @@ static int explain_userns(int error, struct fail *f)
 	if (error == ENOSPC)
 		fail_hint(f, "sysctl user.max_user_namespaces is 0 or used up: `claude-sandbox doctor`");
 	else if (error == EPERM || error == EACCES)
-		fail_hint(f, "sysctl kernel.unprivileged_userns_clone, AppArmor, or a container's seccomp profile forbids it: "
+		fail_hint(f, "sysctl kernel.unprivileged_userns_clone, AppArmor, a chroot or a container's seccomp profile forbids it: "
 			     "`claude-sandbox doctor`");
+	else if (error == EINVAL || error == ENOSYS)
+		fail_hint(f, "this kernel was built without user namespaces (CONFIG_USER_NS)");
 	return r;
 }
 
@@ -157,7 +159,9 @@ static pid_t fork_pid1(const struct plan *p, int sock, int *ret_pidfd, int *ret_
 	fd_close(pair[1]);
 	if (pid < 0) {
 		fd_close(pair[0]);
-		return fail_set(f, -pid, "cannot make a pid namespace");
+		fail_set(f, -pid, "cannot make a pid namespace");
+		fail_hint(f, "sysctl user.max_pid_namespaces may be used up: `claude-sandbox doctor`");
+		return pid;
 	}
 	*ret_link = pair[0];
 	return pid;

@@ -89,7 +89,7 @@ static int make_proc(const struct pid1 *s, struct fail *f)
 
 static int namespaces(const struct plan *p, struct fail *f)
 {
-	int flags = CLONE_NEWCGROUP;
+	int flags = CLONE_NEWCGROUP, r;
 
 #ifndef CS_MUTATE_NO_IPCNS
 	flags |= CLONE_NEWIPC;
@@ -101,8 +101,12 @@ static int namespaces(const struct plan *p, struct fail *f)
 	if (p->net != PLAN_NET_HOST)
 		flags |= CLONE_NEWNET;
 #endif
-	if (unshare(flags) < 0)
-		return fail_set(f, errno, "cannot make the sandbox's namespaces");
+	if (unshare(flags) < 0) {
+		r = fail_set(f, errno, "cannot make the sandbox's namespaces");
+		fail_hint(f, "sysctl user.max_net_namespaces, max_ipc_namespaces, max_uts_namespaces or max_cgroup_namespaces may be "
+			     "used up: `claude-sandbox doctor`");
+		return r;
+	}
 	if (flags & CLONE_NEWNET && net_loopback_up() < 0)
 		return fail_set(f, errno, "cannot bring up the loopback interface");
 	if (flags & CLONE_NEWUTS && p->name && sethostname(p->name, strnlen(p->name, 64)) < 0)

@@ -419,6 +419,16 @@ box() { d --project "$P" --home "$H" --cwd "$P" "$@"; }
 	assert_has "$output" "user.max_user_namespaces"
 }
 
+@test "namespaces used up: the start fails, nothing stays" {
+	for kind in net:namespaces ipc:namespaces pid:pid.namespace; do
+		run as_user unshare -U --map-current-user --keep-caps \
+			sh -c 'echo 0 >/proc/sys/user/max_"$1"_namespaces && shift && exec "$@"' sh "${kind%%:*}" "$DRIVE" -- true
+		assert_status 125
+		grep -q "cannot make .*${kind#*:}" <<<"$output" || fail "$kind: $output"
+		assert_has "$output" "hint: sysctl user.max_"
+	done
+}
+
 @test "relax userns: sandboxes within the sandbox work, and only then" {
 	need bwrap
 	run box -- bwrap --ro-bind / / --unshare-all id -u
