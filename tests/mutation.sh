@@ -28,6 +28,7 @@ CS_MUTATE_NO_IPCNS|probe|sysv-shm
 CS_MUTATE_NO_NETNS|probe|host-tcp
 CS_MUTATE_NO_UTSNS|sh hostname|^mutation-host$
 CS_MUTATE_NO_LANDLOCK|probe --net=host|abstract-stream
+CS_MUTATE_NO_ENVLIST|sh env|^HOST_CANARY=
 CS_MUTATE_NO_MASK="sys"|probe|proc-sys-walk
 CS_MUTATE_NO_MASK="@P/.vscode"|probe|vscode-create
 CS_MUTATE_NO_MASK="@P/.envrc"|probe|envrc-write
@@ -136,7 +137,7 @@ END
 chmod +x "$T/oracle"
 
 oracle() { # KIND WHAT...
-	local run=(timeout -k 5 120 env HOME="$T/home" XDG_RUNTIME_DIR="$T/run" TMPDIR="$T/tmp" "$T/oracle" "$build" "$P" "$@")
+	local run=(timeout -k 5 120 env HOST_CANARY=1 HOME="$T/home" XDG_RUNTIME_DIR="$T/run" TMPDIR="$T/tmp" "$T/oracle" "$build" "$P" "$@")
 	if [ "$(id -u)" = 0 ]; then
 		unshare --net --uts sh -c 'ip link set lo up; hostname mutation-host; exec "$@"' sh \
 			setpriv --reuid="$uid" --regid="$uid" --clear-groups "${run[@]}"

@@ -68,6 +68,9 @@ static int bring_certificates(struct compose *c, const char *path)
 
 static bool passes(const struct compose *c, const char *name)
 {
+#ifdef CS_MUTATE_NO_ENVLIST
+	return true;
+#endif
 	for (char *const *p = config_list(c->config, OPT_ENV_PASS); p && *p; p++)
 		if (fnmatch(*p, name, FNM_NOESCAPE) == 0)
 			return true;

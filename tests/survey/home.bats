@@ -27,6 +27,15 @@ D() { echo "$HOME/.local/share/claude-sandbox/homes"; }
 	assert_eq "$(ls -A "$HOME/victimdir")" ""
 }
 
+@test "first starts at once: one home, made whole" {
+	local i
+	for i in 1 2 3 4 5 6; do bg "$CS" run -T -- sh -c 'test -f ~/.bashrc && test -f ~/.claude.json && echo whole'; done
+	for i in $BG_ALL; do wait "$i"; done
+	[ "$(cat "$T"/bg.*.out | grep -c whole)" = 6 ]
+	[ "$(ls "$(D)")" = "project
+project.owner" ]
+}
+
 @test "home = NAME shares one between projects; without it each has its own" {
 	make_project "$HOME/other"
 	inside 'echo one >~/note'
