@@ -87,6 +87,13 @@ static void on_want_map(struct supervisor *sv, const struct ipc_msg *m, int *fds
 	inner_spawn(sv);
 }
 
+/* Pid 1 may answer a session that was sent ahead before its launcher says READY. */
+static void stands(struct supervisor *sv)
+{
+	if (sv->state == SV_STARTING)
+		sv->state = SV_RUNNING;
+}
+
 static void on_ready(struct supervisor *sv, const struct ipc_msg *m, int *fds, size_t nfds)
 {
 	struct cgroup_limits limits = {
@@ -101,7 +108,7 @@ static void on_ready(struct supervisor *sv, const struct ipc_msg *m, int *fds, s
 		sv_fail(sv, f.msg, f.hint);
 		return;
 	}
-	sv->state = SV_RUNNING;
+	stands(sv);
 	inner_spawn(sv);
 }
 
@@ -116,6 +123,7 @@ static void on_spawned(struct supervisor *sv, const struct ipc_msg *m, int *fds,
 {
 	struct session *s = session_find(sv, ipc_get_u64(m, INNER_ID, 0));
 
+	stands(sv);
 	if (s && s->state == SESSION_SENT)
 		session_spawned(s, (pid_t)ipc_get_u64(m, INNER_PID, 0), nfds ? TAKE_FD(fds[0]) : -1);
 }
@@ -127,6 +135,7 @@ static void on_spawn_failed(struct supervisor *sv, const struct ipc_msg *m, int 
 	_cleanup_free_ char *why = ipc_get_str(m, INNER_MSG);
 	struct fail f = { 0 };
 
+	stands(sv);
 	if (!s || s->state == SESSION_EXITED)
 		return;
 	if (why)
@@ -141,6 +150,7 @@ static void on_exited(struct supervisor *sv, const struct ipc_msg *m, int *fds _
 {
 	struct session *s = session_find(sv, ipc_get_u64(m, INNER_ID, 0));
 
+	stands(sv);
 	if (!s || s->state == SESSION_EXITED)
 		return;
 	session_exited(s, (int)ipc_get_u64(m, INNER_STATUS, 0));
@@ -202,11 +212,11 @@ static const struct {
 	void (*run)(struct supervisor *sv, const struct ipc_msg *m, int *fds, size_t nfds);
 } table[] = {
 	{ INNER_WANT_MAP,     STARTING,			    0, on_want_map },
-	{ INNER_READY,	      STARTING,			    1, on_ready },
-	{ INNER_FAILED,	      STARTING,			    0, on_failed },
-	{ INNER_SPAWNED,      RUNNING | STOPPING,	    1, on_spawned },
-	{ INNER_SPAWN_FAILED, RUNNING | STOPPING,	    0, on_spawn_failed },
-	{ INNER_EXITED,	      RUNNING | STOPPING,	    0, on_exited },
+	{ INNER_READY,	      STARTING | RUNNING | STOPPING, 1, on_ready },
+	{ INNER_FAILED,	      STARTING | RUNNING,	    0, on_failed },
+	{ INNER_SPAWNED,      STARTING | RUNNING | STOPPING, 1, on_spawned },
+	{ INNER_SPAWN_FAILED, STARTING | RUNNING | STOPPING, 0, on_spawn_failed },
+	{ INNER_EXITED,	      STARTING | RUNNING | STOPPING, 0, on_exited },
 	{ INNER_EVENT,	      STARTING | RUNNING | STOPPING, 0, on_event },
 	{ INNER_PROCS,	      RUNNING | STOPPING,	    0, on_procs },
 };

@@ -22,6 +22,7 @@
 #define QUEUE_MAX     (256U << 10) /* bytes of answers that wait for one client */
 #define PEERS_MAX     256
 #define SESSIONS_MAX  1024
+#define SESSIONS_KEPT 16 /* with so many, each new one makes the oldest ended one forgotten, its ring too */
 #define LOG_MAX	      (256U << 10)
 
 enum session_kind { SESSION_MAIN, SESSION_SHELL, SESSION_EXEC };

@@ -163,7 +163,7 @@ int session_new(struct supervisor *sv, const struct ipc_msg *m, const int *fds, 
 
 	if (nfds != (tty ? 1 : 4) || kind > SESSION_EXEC)
 		return fail_set(f, EBADMSG, "the client's request is malformed");
-	if (sv->nsessions >= SESSIONS_MAX)
+	if (sv->nsessions >= SESSIONS_KEPT)
 		forget_old(sv);
 	if (sv->nsessions >= SESSIONS_MAX)
 		return fail_set(f, EAGAIN, "too many sessions");
@@ -364,10 +364,14 @@ static void kick_attached(struct session *s)
 static void on_readable(struct ev_loop *loop _unused_, ev_io *w, int revents _unused_)
 {
 	struct session *s = (struct session *)((char *)w - offsetof(struct session, read_io));
-	ssize_t n = read_once(s);
+	ssize_t n = -EAGAIN;
 
-	if (n == -EAGAIN)
-		return;
+	/* A pty gives 4 KiB at a time: several make one message. */
+	for (size_t got = 0; got < OUTPUT_CHUNK; got += (size_t)n) {
+		n = read_once(s);
+		if (n <= 0)
+			break;
+	}
 	s->sv->last_active = ev_now(s->sv->loop);
 	if (n == 0)
 		stop_reading(s);

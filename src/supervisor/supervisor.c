@@ -133,8 +133,12 @@ static void on_launcher(struct ev_loop *loop, ev_io *w, int revents _unused_)
 	while (waitpid(sv->engine.launcher, &status, 0) < 0 && errno == EINTR)
 		;
 	sv->engine.launcher = 0;
-	if (sv->state == SV_STARTING)
-		sv_fail(sv, "cs-enter died before the sandbox stood", "see the kernel's log: dmesg");
+	if (sv->state == SV_STARTING) {
+		char text[96];
+
+		(void)snprintf(text, sizeof(text), "cs-enter died (status %d) before the sandbox stood", sv_exit_status(status));
+		sv_fail(sv, text, "see the kernel's log: dmesg");
+	}
 	if (sv->state == SV_RUNNING)
 		sv->reason = "died";
 	for (struct session *s = sv->sessions; s; s = s->next) {
