@@ -14,7 +14,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${CS_BENCH_ROOT:-}" ] && [ -z "${CS_BENCH_NAMED:-
 	{ cat /etc/passwd; echo "bench:x:$CS_BENCH_UID:$CS_BENCH_UID:Bench:/var/tmp:/bin/bash"; } >"$passwd"
 	chmod 644 "$passwd"
 	# shellcheck disable=SC2016 # for the inner shell
-	CS_BENCH_NAMED=1 exec unshare -m sh -c 'mount --bind "$1" /etc/passwd && rm "$1" && shift && exec "$@"' sh "$passwd" "$0" "$@"
+	CS_BENCH_NAMED=$passwd exec unshare -m sh -c 'mount --bind "$1" /etc/passwd && shift && exec "$@"' sh "$passwd" "$0" "$@"
 fi
 if [ "$(id -u)" = 0 ] && [ -z "${CS_BENCH_ROOT:-}" ]; then
 	as=(setpriv "--reuid=$CS_BENCH_UID" "--regid=$CS_BENCH_UID" --clear-groups)
@@ -31,6 +31,7 @@ bench_cleanup() {
 	"${as[@]}" "$cs" stop --all >/dev/null 2>&1 </dev/null || true
 	chmod -R u+rwX "$T" 2>/dev/null || true
 	rm -rf "$T"
+	[ -z "${CS_BENCH_NAMED:-}" ] || rm -f "$CS_BENCH_NAMED"
 }
 trap bench_cleanup EXIT
 trap 'exit 130' INT TERM
