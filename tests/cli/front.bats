@@ -60,3 +60,15 @@ load ../lib/common
 	assert_status 1
 	assert_has "$output" LEAKED
 }
+
+@test "make run on a terminal: a shell in a sandbox of the directory" {
+	BUILD=$CS_BUILD tmux_start "$CS_TOP/tools/run.sh"
+	tmux_wait 20 'detach:'
+	tmux_type 'echo "here: $(pwd) $CLAUDE_SANDBOX uid $(id -u)"'
+	tmux_keys Enter
+	tmux_wait 20 "^here: $CS_TOP .* uid [1-9]"
+	tmux_type exit
+	tmux_keys Enter
+	over() { ! tmux_ has-session -t t 2>/dev/null; }
+	wait_for 15 over
+}
