@@ -335,6 +335,7 @@ static int make_arguments(struct selftest_host *h)
 	r = r < 0 ? r : strv_addf(v, "home=%s", h->home);
 	r = r < 0 ? r : strv_addf(v, "account=%s", account);
 	r = r < 0 ? r : strv_addf(v, "outside=%s", h->outside);
+	r = r < 0 ? r : strv_addf(v, "runtime=%s", h->run);
 	r = r < 0 ? r : strv_addf(v, "socket=%s/cs-canary.sock", h->outside);
 	r = r < 0 ? r : strv_addf(v, "abstract=%s", h->abstract);
 	r = r < 0 ? r : strv_addf(v, "shm=%s", h->shm);

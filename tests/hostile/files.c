@@ -44,6 +44,16 @@ static enum verdict outside_list(const struct attempt *a)
 	return try_list(&list);
 }
 
+/* What claude-sandbox itself keeps on the host: its control sockets, the homes of other sandboxes, its audit. */
+static enum verdict our_own(const struct attempt *a)
+{
+	char path[PATH_MAX];
+	const struct attempt list = { .path = path };
+
+	(void)snprintf(path, sizeof(path), "%s/%s", a->nr ? probe.runtime : probe.home, a->path);
+	return try_list(&list);
+}
+
 static enum verdict outside_create(const struct attempt *a)
 {
 	const struct attempt create = { .path = probe.outside };
@@ -426,6 +436,19 @@ static const struct attempt attempts[] = {
 	  .tried = "find a canary anywhere in the file system",
 	  .run = search },
 	{ .name = "outside-list", .tried = "list a directory of the host's", .run = outside_list },
+	{ .name = "own-control",
+	  .tried = "see our own control sockets",
+	  .run = our_own,
+	  .nr = 1,
+	  .path = "claude-sandbox" },
+	{ .name = "own-homes",
+	  .tried = "see the homes of other sandboxes",
+	  .run = our_own,
+	  .path = ".local/share/claude-sandbox/homes" },
+	{ .name = "own-state",
+	  .tried = "see the audit and the quarantine",
+	  .run = our_own,
+	  .path = ".local/state/claude-sandbox" },
 	{ .name = "outside-create", .tried = "make a file in a directory of the host's", .run = outside_create },
 	{ .name = "pid1-root",
 	  .tried = "reach the host through /proc/1/root",

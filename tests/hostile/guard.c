@@ -102,6 +102,22 @@ static enum verdict plant_hook(const struct attempt *a)
 	return CONTAINED;
 }
 
+/* The same for .git/config: git inside must be able to write it. */
+static enum verdict plant_config(const struct attempt *a)
+{
+	static const char text[] = "[core]\n\tfsmonitor = touch /tmp/cs-probe-ran; false\n";
+	char path[PATH_MAX];
+	int fd;
+
+	in_project(path, a->path);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, sizeof(text) - 1) < 0)
+		return refused(-1);
+	close(fd);
+	say("written to a private copy; the host's side tells");
+	return CONTAINED;
+}
+
 /* What the host needs is put back: a moment without it is bearable, a second is not. */
 static enum verdict drop_for_good(const struct attempt *a)
 {
@@ -194,6 +210,11 @@ static const struct attempt attempts[] = {
 	  .path = ".git/hooks/pre-commit" },
 	{ .name = "hooks-move", .tried = "move .git/hooks away", .run = move, .path = ".git/hooks" },
 	{ .name = "git-move", .tried = "move .git away", .run = move, .path = ".git" },
+	{ .name = "git-config-write",
+	  .expected = "not on the host",
+	  .tried = "have the host's git run a program (core.fsmonitor)",
+	  .run = plant_config,
+	  .path = ".git/config" },
 	{ .name = "git-config-drop", .tried = "remove .git/config", .run = drop, .path = ".git/config" },
 	{ .name = "git-config-replace",
 	  .tried = "rename a file over .git/config",

@@ -30,6 +30,7 @@ struct probe probe = {
 	.home = "/nonexistent",
 	.account = "/nonexistent",
 	.outside = "/nonexistent",
+	.runtime = "/nonexistent",
 	.socket = "/nonexistent",
 	.abstract = "cs-probe-nobody",
 	.shm = "/nonexistent",
@@ -237,10 +238,13 @@ static bool set(const char *arg)
 		const char **text;
 		long *number;
 	} keys[] = {
-		{ "project", &probe.project, NULL }, { "home", &probe.home, NULL },	{ "account", &probe.account, NULL },
-		{ "outside", &probe.outside, NULL }, { "socket", &probe.socket, NULL },	{ "abstract", &probe.abstract, NULL },
-		{ "shm", &probe.shm, NULL },	     { "pid", NULL, &probe.pid },	{ "tcp", NULL, &probe.tcp },
-		{ "udp", NULL, &probe.udp },	     { "shmkey", NULL, &probe.shmkey }, { "patience", NULL, &probe.patience },
+		{ "project", &probe.project, NULL },   { "home", &probe.home, NULL },
+		{ "account", &probe.account, NULL },   { "outside", &probe.outside, NULL },
+		{ "socket", &probe.socket, NULL },     { "abstract", &probe.abstract, NULL },
+		{ "shm", &probe.shm, NULL },	       { "pid", NULL, &probe.pid },
+		{ "tcp", NULL, &probe.tcp },	       { "runtime", &probe.runtime, NULL },
+		{ "udp", NULL, &probe.udp },	       { "shmkey", NULL, &probe.shmkey },
+		{ "patience", NULL, &probe.patience },
 	};
 	const char *value = strchr(arg, '=');
 

@@ -17,6 +17,7 @@ struct probe {
 	const char *home;     /* $HOME, inside and outside at the same path; outside it is full of canaries */
 	const char *account;  /* the account's real home directory */
 	const char *outside;  /* a directory of the host's that is not mounted */
+	const char *runtime;  /* its XDG_RUNTIME_DIR */
 	const char *socket;   /* a listening socket of the host's, in outside */
 	const char *abstract; /* an abstract socket of the host's (without the NUL) */
 	const char *shm;      /* a file in the host's /dev/shm */
