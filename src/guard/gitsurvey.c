@@ -250,7 +250,8 @@ int guard_git_survey(const char *project, struct guard_git **ret, struct fail *f
 		r = take_records(g, project, data, n);
 	if (r < 0) {
 		fail_set(f, -r, "cannot look at the repository, '%s'", project);
-		fail_hint(f, r == -EFBIG ? "it has more submodules or worktrees than can be guarded" : "a file in .git may be damaged: git fsck");
+		fail_hint(f, r == -EFBIG ? "it has more submodules or worktrees than can be guarded" :
+					   "a file in .git may be damaged: git fsck");
 		return r;
 	}
 	*ret = TAKE_PTR(g);

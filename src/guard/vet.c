@@ -87,7 +87,8 @@ static bool entry_known(const struct gitconf *c, const struct gitconf_entry *e)
 	return false;
 }
 
-static bool entry_allowed(const struct sentry *s, int root, const char *gitdir, const struct gitconf_entry *e, const struct gitconf *old)
+static bool entry_allowed(const struct sentry *s, int root, const char *gitdir, const struct gitconf_entry *e,
+			  const struct gitconf *old)
 {
 	if (strcmp(e->key, "core.worktree") == 0 && e->value && worktree_inside(s, root, gitdir, e->value))
 		return true;
@@ -95,7 +96,8 @@ static bool entry_allowed(const struct sentry *s, int root, const char *gitdir, 
 }
 
 /* The first key that is not harmless and was not there before; NULL: none. c is NULL for what is no configuration. */
-static const char *first_offence(const struct sentry *s, int root, const char *gitdir, const struct gitconf *c, const struct gitconf *old)
+static const char *first_offence(const struct sentry *s, int root, const char *gitdir, const struct gitconf *c,
+				 const struct gitconf *old)
 {
 	for (size_t i = 0; c && i < c->n; i++)
 		if (!entry_allowed(s, root, gitdir, &c->entries[i], old))
@@ -189,7 +191,8 @@ static void vet_hook(struct sentry *s, int root, const char *hooks, const char *
 	_cleanup_free_ char *gitdir = strchr(hooks, '/') ? path_dirname(hooks) : strdup("");
 	struct stat st, all;
 
-	if (at < 0 || !gitdir || fstat(at, &all) < 0 || name[0] == '.' || str_endswith(name, ".sample") || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (at < 0 || !gitdir || fstat(at, &all) < 0 || name[0] == '.' || str_endswith(name, ".sample") ||
+	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	/* the directory may have been renamed to be this one, with old files in it */
 	if (S_ISDIR(st.st_mode) || (age_before(s, &all) && before(s, root, gitdir, &st)))

@@ -37,6 +37,8 @@ host_git() {
 	canary_dead
 }
 
+names() { find . -mindepth 1 -maxdepth 1 -printf '%P\n' | LC_ALL=C sort | tr '\n' ' '; }
+
 quarantined() { # NAME: something of this name is in the quarantine
 	compgen -G "$HOME/.local/state/claude-sandbox/quarantine/*/*-$1" >/dev/null || fail "no $1 in quarantine"
 }

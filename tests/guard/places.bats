@@ -52,7 +52,7 @@ shm_done() { ! compgen -G "$XDG_STATE_HOME/claude-sandbox/quarantine/*/.watch-*"
 	wait_for 20 shm_done
 	host_git n
 	local q=$XDG_STATE_HOME/claude-sandbox/quarantine/project
-	assert_eq "$(ls -A | tr '\n' ' ')" '.git README n '
+	assert_eq "$(names)" '.git README n '
 	assert_eq "$(cat "$q"/*-.envrc)" secret-plan
 	assert_eq "$(cat "$q"/*-.vscode/a/tasks.json)" tasks
 	[ -L "$(echo "$q"/*-.exrc)" ]

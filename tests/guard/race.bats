@@ -109,7 +109,7 @@ guard_pid() { # of the supervisor's children the one that is cs-guard
 	wait_for 10 gone "$PID1"
 	wait_for 10 gone "$guard"
 	[ ! -e .envrc ]
-	assert_eq "$(ls -A | tr '\n' ' ')" '.git README n '
+	assert_eq "$(names)" '.git README n '
 	rm -f "$XDG_RUNTIME_DIR"/claude-sandbox/*/control
 }
 
@@ -122,11 +122,11 @@ guard_pid() { # of the supervisor's children the one that is cs-guard
 	kill -KILL "$SUP" "$guard"
 	wait_for 10 gone "$PID1"
 	rm -f "$XDG_RUNTIME_DIR"/claude-sandbox/*/control
-	assert_eq "$(ls -A | tr '\n' ' ')" '.envrc .git .vscode README ordinary '
+	assert_eq "$(names)" '.envrc .git .vscode README ordinary '
 	run cs run -T -- sh -c 'ls -A | tr "\n" " "'
 	assert_has "$output" '.git README ordinary'
 	settled
-	assert_eq "$(ls -A | tr '\n' ' ')" '.git README ordinary '
+	assert_eq "$(names)" '.git README ordinary '
 	quarantined .envrc
 	[ -z "$(git config core.pager)" ]
 }

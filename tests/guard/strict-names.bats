@@ -37,5 +37,5 @@ setup() {
 	settled
 	assert_eq "$(git log --format=%s -1 topic)" a
 	assert_eq "$(cat u/f/e/50)" 50
-	assert_eq "$(stat -c %U private)" "$(id -un)"
+	assert_eq "$(stat -c %u private)" "$(id -u)"
 }
