@@ -359,6 +359,44 @@ static bool mounts(enum plan_kind k)
 	return k != PLAN_DIR && k != PLAN_SYMLINK && k != PLAN_FILE;
 }
 
+static int apply_one(struct apply *a, size_t i, struct fail *f)
+{
+	int r = apply_op(a, i, f);
+
+	if (mounts(a->plan->ops[i].kind))
+		target_mounted(&a->target, a->plan->ops[i].dst);
+	return r;
+}
+
+/* Must /proc be there before this operation? */
+static bool needs_proc(const struct plan_op *op, const struct plan_op *proc)
+{
+	size_t n = strlen(proc->dst);
+
+	return op->kind == PLAN_SEAL || op->kind == PLAN_PROC || !strncmp(op->dst, proc->dst, n);
+}
+
+/* In the plan's order, but for /proc, which pid 1 is still making: it is waited for as late as can be. */
+static int apply_all(struct apply *a, struct fail *f)
+{
+	size_t n = a->plan->nops, proc = n;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct plan_op *op = &a->plan->ops[i];
+
+		if (proc < n && needs_proc(op, &a->plan->ops[proc])) {
+			r = apply_one(a, proc, f);
+			proc = n;
+		}
+		if (op->kind == PLAN_PROC)
+			proc = i;
+		else if (r == 0)
+			r = apply_one(a, i, f);
+	}
+	return r == 0 && proc < n ? apply_one(a, proc, f) : r;
+}
+
 int apply_plan(struct apply *a, struct fail *f)
 {
 	static const char *const options[] = { "mode=0755", NULL };
@@ -375,10 +413,5 @@ int apply_plan(struct apply *a, struct fail *f)
 	if (r < 0)
 		return fail_set(f, -r, "cannot mount the sandbox's root");
 	r = prepare(a, f);
-	for (size_t i = 0; r == 0 && i < a->plan->nops; i++) {
-		r = apply_op(a, i, f);
-		if (mounts(a->plan->ops[i].kind))
-			target_mounted(&a->target, a->plan->ops[i].dst);
-	}
-	return r;
+	return r < 0 ? r : apply_all(a, f);
 }

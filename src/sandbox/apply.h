@@ -33,6 +33,8 @@ int apply_plan(struct apply *a, struct fail *f);
 int apply_cover(const struct apply *a, size_t i, struct fail *f);
 
 /* procdev.c */
+/* For pid 1: mounts its procfs over the host's /proc and restricts it there. */
+int apply_proc_make(int proc, struct fail *f);
 int apply_proc(const struct apply *a, const struct plan_op *op, struct fail *f);
 int apply_dev(const struct apply *a, const struct plan_op *op, struct fail *f);
 

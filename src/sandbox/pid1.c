@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "kernel/mount.h"
 #include "kernel/net.h"
+#include "sandbox/apply.h"
 #include "sandbox/gate.h"
 #include "sandbox/lockdown.h"
 #include "sandbox/say.h"
@@ -82,6 +83,9 @@ static int make_proc(const struct pid1 *s, struct fail *f)
 	}
 	r = forbid_userns(s->plan, proc, f);
 	if (r < 0 || !plan_has(s->plan, PLAN_PROC))
+		return r;
+	r = apply_proc_make(proc, f);
+	if (r < 0)
 		return r;
 	r = fd_sendmsg(s->link, &c, 1, &proc, 1);
 	return r < 0 ? fail_set(f, -r, "cannot hand over /proc") : 0;

@@ -1,6 +1,6 @@
-/* /proc and /dev. The procfs itself is made by pid 1, whose pid namespace it shows; here it is attached, and what of it
- * speaks for the whole machine is made read-only or covered (FACTS kernel 1; the list is podman's and more). hidepid
- * is not used: pid 1 is undumpable, everything else belongs to the sandbox, and ps and pstree want to see pid 1. */
+/* /proc and /dev. The procfs is made by pid 1, whose pid namespace it shows, beside the launcher's work: mounted over
+ * the host's /proc, where what of it speaks for the whole machine is made read-only or covered (FACTS kernel 1; the
+ * list is podman's and more). The launcher then moves all of it to its place. hidepid is not used: pid 1 is undumpable, everything else belongs to the sandbox, and ps and pstree want to see pid 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,21 +36,37 @@ static int put(int fd, unsigned attrs, int dir, const char *name, const char *ds
 	return r < 0 ? fail_set(f, -r, "cannot protect '%s/%s' inside", dst, name) : 0;
 }
 
-static int restrict_proc(const struct apply *a, int proc, const char *dst, struct fail *f)
+/* stash: an attached tmpfs with an empty file and an empty directory, which masks are copies of. */
+static int restrict_proc(int proc, int stash, struct fail *f)
 {
 	unsigned ro = MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC;
 	int r = 0;
 
 	for (const char *const *s = proc_read_only; *s && r == 0; s++)
 		if (!apply_mutated(*s))
-			r = put(mount_clone(proc, *s, false, true), ro, proc, *s, dst, f);
+			r = put(mount_clone(proc, *s, false, true), ro, proc, *s, "/proc", f);
 	for (const char *const *s = proc_masked_dirs; *s && r == 0; s++)
 		if (!apply_mutated(*s))
-			r = put(mount_clone(a->empty_dir, "", false, true), ro, proc, *s, dst, f);
+			r = put(mount_clone(stash, "dir", false, true), ro, proc, *s, "/proc", f);
 	for (const char *const *s = proc_masked_files; *s && r == 0; s++)
 		if (!apply_mutated(*s))
-			r = put(mount_clone(a->empty_file, "", false, true), ro, proc, *s, dst, f);
+			r = put(mount_clone(stash, "file", false, true), ro, proc, *s, "/proc", f);
 	return r;
+}
+
+int apply_proc_make(int proc, struct fail *f)
+{
+	static const char *const options[] = { "mode=0755", "size=16k", NULL };
+	_cleanup_close_ int stash = mount_new("tmpfs", options, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC), file = -1;
+	int r = stash < 0 ? stash : mount_attach(stash, AT_FDCWD, "/proc");
+
+	if (r < 0)
+		return fail_set(f, -r, "cannot prepare what masks show");
+	file = openat(stash, "file", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (file < 0 || mkdirat(stash, "dir", 0555) < 0)
+		return fail_set(f, errno, "cannot prepare what masks show");
+	r = mount_attach(proc, AT_FDCWD, "/proc");
+	return r < 0 ? fail_set(f, -r, "cannot mount a new /proc") : restrict_proc(proc, stash, f);
 }
 
 int apply_proc(const struct apply *a, const struct plan_op *op, struct fail *f)
@@ -66,9 +82,7 @@ int apply_proc(const struct apply *a, const struct plan_op *op, struct fail *f)
 		return fail_set(f, 0, "cannot mount /proc: pid 1 gave none");
 	proc = fds[0];
 	r = mount_attach(proc, target, "");
-	if (r < 0)
-		return fail_set(f, -r, "cannot mount inside the sandbox, '%s'", op->dst);
-	return restrict_proc(a, proc, op->dst, f);
+	return r < 0 ? fail_set(f, -r, "cannot mount inside the sandbox, '%s'", op->dst) : 0;
 }
 
 static int dev_nodes(int dev, struct fail *f)
