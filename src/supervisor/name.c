@@ -130,6 +130,13 @@ static int homes_open(bool make, char **ret_path)
 	return fd;
 }
 
+static int no_homes(const char *dir, int error, struct fail *f)
+{
+	(void)fail_set(f, -error, "cannot make the directory of homes, '%s'", dir ? dir : "?");
+	fail_hint(f, "set HOME or XDG_DATA_HOME to a directory of yours that you can write");
+	return error;
+}
+
 int name_for_project(const char *project, char **ret, struct fail *f)
 {
 	_cleanup_free_ char *dir = NULL;
@@ -137,7 +144,7 @@ int name_for_project(const char *project, char **ret, struct fail *f)
 	int r;
 
 	if (homes < 0)
-		return fail_set(f, -homes, "cannot make the directory of homes, '%s'", dir ? dir : "?");
+		return no_homes(dir, homes, f);
 	r = find_name(homes, project, own, ret);
 	return r < 0 ? fail_set(f, -r, "cannot record in '%s' whose home it is", dir) : 0;
 }
