@@ -164,7 +164,7 @@ second_terminal() { # CMD...: in another window; its pid in $STUCK
 	tmux_start sleep 300
 	want=1 second_terminal "'$CS' attach"
 	kill -STOP "$STUCK"
-	wait_for 15 test -e done
+	wait_for 15 test -e 'done'
 	kill -CONT "$STUCK"
 	cs stop
 }
