@@ -109,7 +109,7 @@ static void on_typed(struct screen *s)
 		s->input_end = true;
 		if (s->tty->in_is_tty)
 			detach(s, 128 + SIGHUP);
-		else
+		else if (!s->rq->attach)
 			(void)buf_put(&s->input, "\x04", 1);
 		send_input(s);
 		return;

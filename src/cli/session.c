@@ -31,7 +31,6 @@ static int session_signals(void)
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGTTOU, SIG_IGN); /* the terminal is put back from the background, too */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -103,6 +104,7 @@ void tty_restore(struct tty *t)
 {
 	char bytes[TERMFILTER_RESTORE_MAX];
 	bool asked = t->filter.questions && tty_now_ms() - t->asked_ms < ANSWERS_MS;
+	void (*old)(int);
 
 	if (t->sequences) {
 		size_t n = termfilter_restore(&t->filter, bytes);
@@ -115,7 +117,10 @@ void tty_restore(struct tty *t)
 		return;
 	if (asked && t->sequences)
 		fence(t);
+	/* From the background, too, where tcsetattr(3) would stop us. */
+	old = signal(SIGTTOU, SIG_IGN);
 	(void)tcsetattr(t->in, asked ? TCSAFLUSH : TCSADRAIN, &t->saved);
+	(void)signal(SIGTTOU, old);
 	t->raw = false;
 	t->filter.questions = 0;
 }
