@@ -186,14 +186,15 @@ static void test_settle(void **state)
 	   "c remote.new.url https://example.org/x.git; c remote.new.fetch '+refs/heads/*:refs/remotes/new/*'\n"
 	   "c remote.wide.url https://example.org/x.git; c remote.wide.fetch '+refs/heads/*:refs/heads/*'\n"
 	   "c remote.path.url /tmp/x; c remote.ext.url 'ext::sh -c x'; c remote.old.url https://example.org/evil.git\n"
-	   "c branch.main.remote new; c branch.main.merge refs/heads/main; c branch.x.remote 'ext::x'; c branch.y.mergeoptions x\n"
+	   "c branch.main.remote new; c branch.main.merge refs/heads/main; c branch.dev.remote old; c branch.x.remote 'ext::x'; c branch.y.mergeoptions x\n"
 	   "c core.fsmonitor x; c alias.st '!x'; c submodule.s.update '!x'; c submodule.s.url https://example.org/s.git; c user.email a@b");
 	assert_int_equal(guard_settle(private_dir, true, &lines, &f), 0);
 	for (char **l = lines; l && *l; l++)
 		buf_printf(&b, "%s\n", *l);
 	assert_true(config_has("remote.new.url"));
 	assert_true(config_has("remote.new.fetch"));
-	assert_true(config_has("branch.main.remote"));
+	assert_false(config_has("branch.main.remote")); /* a remote of the sandbox's making */
+	assert_true(config_has("branch.dev.remote"));
 	assert_true(config_has("branch.main.merge"));
 	assert_true(config_has("submodule.s.url"));
 	assert_false(config_has("remote.wide.fetch"));
