@@ -3,7 +3,9 @@
 load ../lib/common
 
 db() { echo "$HOME/.local/state/claude-sandbox/audit.db"; }
-sound() { assert_eq "$(sqlite3 "$(db)" 'PRAGMA integrity_check')" ok; }
+query() { sqlite3 -cmd '.timeout 5000' "$(db)" "$1"; }
+few_open() { [ "$(query 'SELECT count(*) FROM sandboxes WHERE ended IS NULL')" -le 1 ]; }
+sound() { assert_eq "$(query 'PRAGMA integrity_check')" ok; }
 ended() { [ "$(cs log --json --kind stop | wc -l)" -ge "$1" ]; } # COUNT
 
 @test "log: a run is recorded, with its policy, and shown as text and JSON" {
@@ -19,7 +21,7 @@ ended() { [ "$(cs log --json --kind stop | wc -l)" -ge "$1" ]; } # COUNT
 	assert_eq "$(jq -r 'select(.kind == "start") | .project' <<<"$output")" "$P"
 	assert_eq "$(jq -r 'select(.kind == "stop") | .detail.status' <<<"$output")" 3
 	assert_eq "$(jq -r 'select(.kind == "quarantined") | .subject' <<<"$output")" "$P/.mcp.json"
-	assert_eq "$(sqlite3 "$(db)" "SELECT json_valid(policy) FROM sandboxes")" 1
+	assert_eq "$(query 'SELECT json_valid(policy) FROM sandboxes')" 1
 	name=$(jq -rs '.[0].name' <<<"$output")
 	run --separate-stderr cs log
 	assert_has "$output" '  start  '
@@ -74,7 +76,7 @@ ended() { [ "$(cs log --json --kind stop | wc -l)" -ge "$1" ]; } # COUNT
 	sound
 	sleep 0.5
 	run cs run -T -- true
-	wait_for 10 test "$(sqlite3 "$(db)" 'SELECT count(*) FROM sandboxes WHERE ended IS NULL')" -le 1
+	wait_for 10 few_open
 }
 
 @test "audit: a corrupted database is moved aside, and the sandbox runs" {
