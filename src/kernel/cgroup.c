@@ -1,9 +1,11 @@
 #include "kernel/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +15,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/spawn.h"
 #include "base/str.h"
 
 #define MOUNT	   "/sys/fs/cgroup"
+#define PREFIX	   "claude-sandbox-"
 #define CPU_PERIOD 100000U /* microseconds */
 #define WAIT_MS	   2000	   /* for systemd to move the process; for a group to empty */
 
@@ -200,7 +204,7 @@ static bool wanted(const struct cgroup_limits *l, int controller)
 	return controller == MEMORY ? l->memory : controller == CPU ? l->cpu_milli : l->pids;
 }
 
-/* A fresh directory; one left by a killed supervisor is empty and goes first. */
+/* A fresh directory; one of the same name is of a process that had our pid, and empty. */
 static int make_dir(const char *dir)
 {
 	if (mkdir(dir, 0755) == 0)
@@ -210,6 +214,30 @@ static int make_dir(const char *dir)
 	if (rmdir(dir) < 0)
 		return -errno;
 	return mkdir(dir, 0755) < 0 ? -errno : 0;
+}
+
+/* Is this the name of a group of ours whose supervisor is no more? */
+static bool stale(const char *name)
+{
+	const char *dash = strrchr(name, '-');
+	uint64_t pid;
+
+	return str_startswith(name, PREFIX) && str_to_u64(dash + 1, &pid) == 0 && pid && pid < INT32_MAX &&
+	       kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/* Removes what killed supervisors left beside dir; a group in which anything runs is EBUSY. */
+static void sweep(const char *dir)
+{
+	_cleanup_free_ char *parent = path_dirname(dir);
+	DIR *d = parent ? opendir(parent) : NULL;
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (stale(e->d_name))
+			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	if (d)
+		closedir(d);
 }
 
 static int move(const struct cgroup *c, pid_t pid, struct fail *f)
@@ -246,6 +274,7 @@ static int v1_make(struct cgroup *c, const struct cgroup_limits *l, const char *
 		}
 		if (r < 0)
 			return fail_set(f, -r, "cannot make a control group, '%s'", dir);
+		sweep(dir);
 		c->dirs[i] = TAKE_PTR(dir);
 	}
 	return 0;
@@ -288,6 +317,7 @@ static int v2_make(struct cgroup *c, const struct cgroup_limits *l, const char *
 		}
 		if (make_dir(dir) == 0) {
 			if (v2_fits(dir, l)) {
+				sweep(dir);
 				for (int i = 0; i < CONTROLLERS; i++)
 					if (wanted(l, i) && !(c->dirs[i] = strdup(dir)))
 						return -ENOMEM;
@@ -377,12 +407,12 @@ static int scope_make(struct cgroup *c, const struct cgroup_limits *l, pid_t pid
 	return scope_wait(c, l, pid, unit);
 }
 
-/* "claude-sandbox-UID-NAME", in letters that both systemd and file names take. Caller frees. */
+/* "claude-sandbox-UID-NAME-PID" with our pid, in letters that both systemd and file names take. Caller frees. */
 static char *group_name(const char *name)
 {
 	char *s;
 
-	if (asprintf(&s, "claude-sandbox-%u-%s", (unsigned)geteuid(), name) < 0)
+	if (asprintf(&s, PREFIX "%u-%s-%d", (unsigned)geteuid(), name, (int)getpid()) < 0)
 		return NULL;
 	for (char *p = s; *p; p++)
 		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_.", *p)))

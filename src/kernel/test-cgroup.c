@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/spawn.h"
 #include "kernel/cgroup.h"
 
 /* Waits for a byte, then does as told: 'm' uses 64 MiB, 'f' forks 50. */
@@ -96,9 +97,46 @@ static void test_none(void **state)
 	assert_null(c);
 }
 
+/* How many groups there are of what was process pid. */
+static int groups_of(pid_t pid)
+{
+	char words[80];
+	struct buf b = BUF_INIT(4096);
+	char *argv[] = { (char *)(uintptr_t)"find", (char *)(uintptr_t)"/sys/fs/cgroup/memory", (char *)(uintptr_t)"-name", words, NULL };
+	int n = 0;
+
+	snprintf(words, sizeof(words), "claude-sandbox-*-left-%d", (int)pid);
+	(void)spawn_run(&(const struct spawn){ .argv = argv, .out = &b });
+	for (size_t i = 0; i < b.len; i++)
+		n += b.data[i] == '\n';
+	buf_free(&b);
+	return n;
+}
+
+/* What a killed supervisor left goes when the next sandbox starts. */
+static void test_sweep(void **state)
+{
+	struct cgroup_limits l = { .memory = 64U << 20 };
+	struct cgroup *c = NULL;
+	struct fail f = { 0 };
+	uint64_t oom;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(cgroup_apply(&l, getpid(), "left", &c, &f) < 0 ? 1 : 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status || access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
+		skip(); /* none to be had, or systemd's to remove */
+	assert_int_not_equal(groups_of(pid), 0);
+	(void)under(&l, 'f', &f, &oom);
+	assert_int_equal(groups_of(pid), 0);
+}
+
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_limits), cmocka_unit_test(test_none) };
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_limits), cmocka_unit_test(test_none), cmocka_unit_test(test_sweep) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
