@@ -24,7 +24,7 @@ int guard_lock(char *const *readable, char *const *writable, bool watcher)
 		.list = watcher ? SECCOMP_WATCHER : SECCOMP_READER,
 		.read = read,
 		.write = write,
-		.memory = watcher ? 0 : 256U << 20,
+		.memory = 256U << 20,
 	};
 
 	return !read || !write ? -ENOMEM : isolate(&i, NULL);

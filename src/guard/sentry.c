@@ -23,7 +23,7 @@
 #include "guard/guard.h"
 #include "kernel/openat2.h"
 
-#define QUEUE_MAX  131072
+#define QUEUE_MAX  32768
 #define LINES_MAX  2000
 #define CATCH_UP_MS 20
 #define CHANGED_MAX 100
@@ -104,7 +104,7 @@ void sentry_enqueue(struct sentry *s, int root, const char *rel, unsigned flags)
 		char **v = cap > QUEUE_MAX ? NULL : realloc(q->v, cap * sizeof(*v));
 
 		if (!v) {
-			s->overflow = true;
+			s->again = true;
 			return;
 		}
 		q->v = v;
@@ -494,6 +494,16 @@ static bool drain(struct sentry *s)
 	return true;
 }
 
+/* What there is now, and not for ever what a flood adds: a queue of inotify's holds no more than these batches do
+ * (fs.inotify.max_queued_events, 16384). */
+#define BATCHES_ALL 64
+
+static void drain_up_to(struct sentry *s, unsigned batches)
+{
+	while (batches-- && drain(s))
+		;
+}
+
 /* Every absent name itself, and the links on the way to it. */
 static void check_all_absent(struct sentry *s)
 {
@@ -587,15 +597,21 @@ static bool step(struct sentry *s)
 static void work_off(struct sentry *s)
 {
 	do
-		while (drain(s))
-			;
+		drain_up_to(s, BATCHES_ALL);
 	while (step(s));
 }
 
 /* When the queues are empty the next walk begins. */
 static void walk_on(struct sentry *s)
 {
-	if (!queue_empty(&s->fresh) || !queue_empty(&s->slow) || s->walk == WALK_DONE)
+	if (!queue_empty(&s->fresh) || !queue_empty(&s->slow))
+		return;
+	if (s->again) {
+		s->again = false;
+		begin_walk(s, 0);
+		return;
+	}
+	if (s->walk == WALK_DONE)
 		return;
 	if (s->walk == WALK_TREE) {
 		begin_walk(s, NODE_LINKS);
@@ -620,8 +636,7 @@ static void catch_up(struct sentry *s)
 	int64_t end = sentry_now_ms() + CATCH_UP_MS;
 
 	do
-		while (drain(s))
-			;
+		drain_up_to(s, BATCHES_ALL);
 	while ((!queue_empty(&s->fresh) || (s->walk == WALK_TREE && sentry_now_ms() < end)) && step(s));
 	check_all_absent(s);
 	check_known(s);
@@ -631,7 +646,7 @@ static void catch_up(struct sentry *s)
 static void last_look(struct sentry *s)
 {
 	catch_up(s);
-	while (s->walk != WALK_DONE || !queue_empty(&s->fresh) || !queue_empty(&s->slow)) {
+	while (s->walk != WALK_DONE || s->again || !queue_empty(&s->fresh) || !queue_empty(&s->slow)) {
 		work_off(s);
 		walk_on(s);
 	}
@@ -733,8 +748,7 @@ void sentry_run(struct sentry *s)
 	for (;;) {
 		bool idle;
 
-		while (drain(s))
-			;
+		drain_up_to(s, 4);
 		(void)step(s);
 		walk_on(s);
 		idle = s->walk == WALK_DONE && queue_empty(&s->fresh) && queue_empty(&s->slow);

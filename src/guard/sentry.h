@@ -95,6 +95,7 @@ struct sentry {
 	unsigned seq, kept;	  /* of the quarantine */
 	unsigned said, dropped;	  /* lines */
 	bool limit_said, overflow;
+	bool again; /* a queue was full: everything is walked once more */
 	char **adopted;		  /* git directories that are watched and not known, absolute */
 	char **targets;		  /* where gitfiles lead, absolute */
 	char **indexes;		  /* git's, to be looked at: a root digit and a path each */

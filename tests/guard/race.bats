@@ -147,3 +147,16 @@ guard_pid() { # of the supervisor's children the one that is cs-guard
 	[ -z "$(git -C deep/1/2/3/4/5/6/7 config alias.y)" ]
 	[ -f deep/1/2/3/4/5/6/7/.git/hooks/pre-commit ]
 }
+
+@test "under a flood of other files the watcher still hears, scans what is new, and ends" {
+	begin
+	bg inside_it 'for n in 1 2 3 4; do (while :; do for i in 1 2 3 4 5 6 7 8 9; do : >f$n-$i; rm -f f$n-$i; done; done) & done; wait'
+	sleep 0.5
+	local began=$SECONDS
+	inside_it 'mkdir -p deep/er; git init -q deep/er; git -C deep/er config core.fsmonitor x; echo x >.envrc'
+	wait_for 5 test ! -e .envrc
+	wait_for 5 eval '! git config -f deep/er/.git/config core.fsmonitor'
+	[ $((SECONDS - began)) -le 12 ]
+	cs stop "$S"
+	settled
+}
