@@ -32,6 +32,10 @@ int fail_set(struct fail *f, int error, const char *fmt, ...)
 	clean(msg);
 	memcpy(f->msg, msg, strlen(msg) + 1);
 	f->hint[0] = 0;
+	if (error == ENOSPC || error == EDQUOT)
+		fail_hint(f, "no space (or no inode) is left there: claude-sandbox df shows what sandboxes use");
+	else if (error == EROFS)
+		fail_hint(f, "the file system is read-only there");
 	errno = error;
 	return r;
 }

@@ -11,7 +11,8 @@ struct fail {
 	char hint[512];
 };
 
-/* Fills f->msg; where error is not 0, ": strerror(error)" is added. Clears the hint. Control characters in the
+/* Fills f->msg; where error is not 0, ": strerror(error)" is added. Clears the hint, but for a full or read-only
+ * file system, which have one of their own. Control characters in the
  * text become '?'. f may be NULL. Returns -error, or -EINVAL where error is 0, so that
  * `return fail_set(f, errno, ...)` reads well. */
 int fail_set(struct fail *f, int error, const char *fmt, ...) _printf_(3, 4);

@@ -245,12 +245,15 @@ ssize_t fd_recvmsg(int sock, void *p, size_t n, int fds[FD_PASS_MAX], size_t *re
 	struct msghdr m = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf),
 	};
+	bool reset = false;
 	size_t nfds = 0;
-	ssize_t k;
+	ssize_t k = 0;
 
-	do
+	/* The other end closed with something of ours unread: what it had said before is still there, behind this error. */
+	do {
+		reset = reset || (k < 0 && errno == ECONNRESET);
 		k = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	while (k < 0 && errno == EINTR);
+	} while (k < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)));
 	if (k < 0)
 		return -errno;
 	take_fds(&m, fds, &nfds);

@@ -41,7 +41,8 @@ int fd_memfd(const char *name, const void *data, size_t len);
 
 /* The messages of a SOCK_SEQPACKET socket with up to FD_PASS_MAX descriptors (unix(7), SCM_RIGHTS).
  * fd_recvmsg returns the length (0: the peer has gone), -EMSGSIZE for one longer than n (its descriptors are
- * closed); *ret_nfds descriptors belong to the caller. Both restart on EINTR and give -EAGAIN where non-blocking. */
+ * closed); *ret_nfds descriptors belong to the caller. Both restart on EINTR and give -EAGAIN where non-blocking.
+ * What the other end said before it closed is read, whatever of ours it left unread. */
 #define FD_PASS_MAX 8
 int fd_sendmsg(int sock, const void *p, size_t n, const int *fds, size_t nfds);
 ssize_t fd_recvmsg(int sock, void *p, size_t n, int fds[FD_PASS_MAX], size_t *ret_nfds);

@@ -36,9 +36,6 @@ int ctl_recv(int fd, struct ctl_msg *ret)
 	ssize_t n = fd_recvmsg(fd, ret->bytes, sizeof(ret->bytes), fds, &nfds);
 	int r;
 
-	/* the other end closed with something of ours unread; what it had said is still there, behind this error */
-	if (n == -ECONNRESET)
-		n = fd_recvmsg(fd, ret->bytes, sizeof(ret->bytes), fds, &nfds);
 	if (n == -ECONNRESET)
 		return 0;
 	if (n <= 0)

@@ -79,10 +79,25 @@ static int send_attach(const struct session_request *rq, const struct tty *t)
 	return ctl_send(rq->socket, &b, NULL, 0);
 }
 
+/* The sandbox has gone, or the request could not be sent: what it said before it went is the better reason. */
 static int gone(const struct session_request *rq, int r)
 {
+	_cleanup_free_ struct ctl_msg *msg = r == -EPIPE || r == -ECONNRESET ? malloc(sizeof(*msg)) : NULL;
 	struct fail f = { 0 };
 
+	while (msg && ctl_recv(rq->socket, msg) > 0) {
+		if (msg->m.type != CONTROL_ERROR)
+			continue;
+		r = ctl_error(&msg->m, &f);
+		fail_print(&f);
+		return r;
+	}
+	if (r == -E2BIG) {
+		(void)fail_set(&f, 0, "cannot pass the command on: it has too many arguments");
+		fail_hint(&f, "arguments and variables: %u, and 4 MiB; xargs makes several commands of many", IPC_MAX_FIELDS);
+		fail_print(&f);
+		return EXIT_SANDBOX;
+	}
 	(void)fail_set(&f, r < 0 && r != -EPIPE && r != -ECONNRESET ? -r : 0, "the sandbox '%s' ended unexpectedly", rq->name);
 	fail_print(&f);
 	return EXIT_SANDBOX;

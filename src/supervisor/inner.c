@@ -251,7 +251,8 @@ static int take_one(struct supervisor *sv)
 		fd_close(fds[--nfds]);
 	if (!known) {
 		sv_log(sv, "cs-enter sent what it may not send now: the sandbox is ended");
-		(void)kill(sv->engine.launcher, SIGKILL);
+		if (sv->engine.launcher > 0)
+			(void)kill(sv->engine.launcher, SIGKILL);
 		return -EBADMSG;
 	}
 	return 1;

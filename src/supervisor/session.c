@@ -221,7 +221,8 @@ void session_send(struct session *s)
 	s->spec = fd_close(s->spec);
 	for (size_t i = 0; i < 3; i++)
 		s->stdio[i] = fd_close(s->stdio[i]);
-	if (r < 0)
+	/* while it starts, what it said before it went is the reason, and is read soon */
+	if (r < 0 && s->sv->state != SV_STARTING)
 		session_failed(s, 125, "the sandbox does not answer", NULL);
 }
 

@@ -15,7 +15,7 @@
 
 #define IPC_MAX	       65536U /* bytes in one message */
 #define IPC_SPEC_MAX   (4U << 20) /* bytes in a message kept in a memfd: argv and environment */
-#define IPC_MAX_FIELDS 4096
+#define IPC_MAX_FIELDS 32768 /* so many arguments and variables has a command */
 
 struct ipc_msg {
 	uint16_t type;
