@@ -524,18 +524,35 @@ static uint64_t limit(const struct config *config, enum option_id id)
 	return config_is_set(config, id) ? config_num(config, id) : PLAN_RLIMIT_UNSET;
 }
 
-static void set_limits(struct compose *c)
+/* Our own default bends to what the caller may have; what was asked for does not. */
+static int set_files(struct compose *c)
 {
 	struct plan *p = c->plan;
 	struct rlimit rl;
 
-	p->rlimit_nproc = limit(c->config, OPT_LIMITS_PIDS);
 	p->rlimit_nofile = limit(c->config, OPT_LIMITS_FILES);
+	if (p->rlimit_nofile == PLAN_RLIMIT_UNSET || getrlimit(RLIMIT_NOFILE, &rl) < 0 || p->rlimit_nofile <= rl.rlim_max)
+		return 0;
+	if (config_origin(c->config, OPT_LIMITS_FILES, NULL) == CONFIG_BUILTIN) {
+		p->rlimit_nofile = (uint64_t)rl.rlim_max;
+		return 0;
+	}
+	(void)fail_set(c->fail, 0, "limits.files, '%llu': over the hard limit of this session, %llu",
+		       (unsigned long long)p->rlimit_nofile, (unsigned long long)rl.rlim_max);
+	fail_hint(c->fail, "set it to %llu or less, or raise the session's: ulimit -Hn, /etc/security/limits.conf",
+		  (unsigned long long)rl.rlim_max);
+	return -EPERM;
+}
+
+static int set_limits(struct compose *c)
+{
+	struct plan *p = c->plan;
+
+	p->rlimit_nproc = limit(c->config, OPT_LIMITS_PIDS);
 	p->rlimit_core = limit(c->config, OPT_LIMITS_CORE);
 	p->rlimit_fsize = limit(c->config, OPT_LIMITS_FILE_SIZE);
 	p->rlimit_as = PLAN_RLIMIT_UNSET;
-	if (p->rlimit_nofile != PLAN_RLIMIT_UNSET && getrlimit(RLIMIT_NOFILE, &rl) == 0)
-		p->rlimit_nofile = MIN(p->rlimit_nofile, (uint64_t)rl.rlim_max);
+	return set_files(c);
 }
 
 static void set_walls(struct compose *c)
@@ -588,7 +605,7 @@ int compose_plan(const struct config *config, const struct survey *s, const stru
 	f->msg[0] = 0;
 	if (!p)
 		return fail_set(f, ENOMEM, "plan");
-	set_limits(&c);
+	r = set_limits(&c);
 	set_walls(&c);
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
 		r = steps[i](&c);

@@ -258,7 +258,7 @@ const struct option_def option_table[OPT__COUNT] = {
 	},
 	[OPT_LIMITS_FILES] = {
 		.name = "limits.files", .type = OPTION_INT, .def = "65536", .tighten = TIGHTEN_LOWER, .min = 16,
-		.help = "The most open files of one process, as far as the machine's own limit allows.",
+		.help = "The most open files of one process. The default bends to the session's hard limit; a value over it is an error.",
 	},
 	[OPT_LIMITS_FILE_SIZE] = {
 		.name = "limits.file-size", .type = OPTION_SIZE, .tighten = TIGHTEN_LOWER, .min = 4096,

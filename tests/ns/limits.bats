@@ -109,3 +109,17 @@ print(time.process_time() < 1.1)'
 	assert_eq "$output" True
 	wait_for 20 idle
 }
+
+@test "more open files than the session may have is refused, not lowered" {
+	local hard
+	hard=$(ulimit -Hn)
+	[ "$hard" != unlimited ] || skip_or_fail "no hard limit on open files here"
+	mkdir -p "$HOME/.config/claude-sandbox"
+	printf '[limits]\nfiles = %d\n' "$((hard + 1))" >"$HOME/.config/claude-sandbox/config"
+	run cs run -T -- true
+	assert_status 125
+	assert_has "$output" 'limits.files'
+	printf '[limits]\nfiles = 100\n' >"$HOME/.config/claude-sandbox/config"
+	run cs run -T -- sh -c 'ulimit -Hn'
+	assert_eq "$output" 100
+}
