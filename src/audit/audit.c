@@ -330,13 +330,46 @@ static char *boot_id(void)
 	return text;
 }
 
+/* The id of this policy, which is made where it is new; 0 for none. */
+static int find_policy(struct audit *a, const char *policy, int64_t *ret)
+{
+	static const char *const sql[] = {
+		"SELECT id FROM policies WHERE hash = ?1 AND text = ?2",
+		"INSERT INTO policies(hash, text) VALUES(?1, ?2)",
+	};
+	int rc = SQLITE_OK;
+
+	*ret = 0;
+	for (size_t i = 0; policy && *ret == 0 && i < ARRAY_SIZE(sql); i++) {
+		sqlite3_stmt *s = NULL;
+
+		rc = sqlite3_prepare_v2(a->db, sql[i], -1, &s, NULL);
+		if (rc == SQLITE_OK) {
+			sqlite3_bind_int64(s, 1, (int64_t)str_hash(policy, strlen(policy)));
+			sqlite3_bind_text(s, 2, policy, -1, SQLITE_STATIC);
+			rc = sqlite3_step(s);
+		}
+		if (rc == SQLITE_ROW)
+			*ret = sqlite3_column_int64(s, 0);
+		else if (rc == SQLITE_DONE && i == 1)
+			*ret = sqlite3_last_insert_rowid(a->db);
+		sqlite3_finalize(s);
+		if (schema_errno(rc) < 0)
+			break;
+	}
+	return schema_errno(rc);
+}
+
 static int insert_sandbox(struct audit *a, const char *name, const char *project, const char *engine,
 			  const char *policy)
 {
 	_cleanup_free_ char *boot = boot_id();
 	sqlite3_stmt *s = NULL;
-	int rc;
+	int64_t policy_id = 0;
+	int rc, r = find_policy(a, policy, &policy_id);
 
+	if (r < 0)
+		return r;
 	rc = sqlite3_prepare_v2(a->db,
 				"INSERT INTO sandboxes(name, project, engine, policy, started, pid, pid_start, boot)"
 				" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -345,7 +378,8 @@ static int insert_sandbox(struct audit *a, const char *name, const char *project
 		sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
 		sqlite3_bind_text(s, 2, project, -1, SQLITE_STATIC);
 		sqlite3_bind_text(s, 3, engine, -1, SQLITE_STATIC);
-		sqlite3_bind_text(s, 4, policy, -1, SQLITE_STATIC);
+		if (policy_id)
+			sqlite3_bind_int64(s, 4, policy_id);
 		sqlite3_bind_int64(s, 5, now_ms());
 		sqlite3_bind_int64(s, 6, a->supervisor);
 		sqlite3_bind_int64(s, 7, pid_start(a->supervisor));
@@ -474,7 +508,7 @@ static int close_dead(struct audit *a)
 int audit_expire(struct audit *a, unsigned days)
 {
 	int64_t before = now_ms() - (int64_t)days * 86400000;
-	char sql[256];
+	char sql[512];
 	int r;
 
 	if (!a)
@@ -484,6 +518,7 @@ int audit_expire(struct audit *a, unsigned days)
 		return r;
 	(void)snprintf(sql, sizeof(sql),
 		       "DELETE FROM sandboxes WHERE ended < %" PRId64 "; DELETE FROM events WHERE at < %" PRId64 ";"
+		       "DELETE FROM policies WHERE NOT EXISTS (SELECT 1 FROM sandboxes WHERE policy = policies.id);"
 		       "PRAGMA incremental_vacuum(2000);",
 		       before, before);
 	return schema_exec(a->db, sql);

@@ -114,6 +114,34 @@ int audit_query(struct audit_reader *r, const struct audit_filter *filter,
 	return k;
 }
 
+int audit_policy(struct audit_reader *r, const struct audit_filter *filter, char **ret, struct fail *f)
+{
+	sqlite3_stmt *s = NULL;
+	int rc, k = -ENOENT;
+
+	rc = sqlite3_prepare_v2(
+		r->db,
+		"SELECT p.text FROM sandboxes s JOIN policies p ON p.id = s.policy"
+		" WHERE (?1 IS NULL OR s.name = ?1) AND (?2 IS NULL OR s.project = ?2) ORDER BY s.id DESC LIMIT 1",
+		-1, &s, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_text(s, 1, filter->name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(s, 2, filter->project, -1, SQLITE_STATIC);
+		rc = sqlite3_step(s);
+	}
+	if (rc == SQLITE_ROW) {
+		char *text_copy = strdup(text_or_empty(s, 0));
+
+		k = text_copy ? 0 : -ENOMEM;
+		if (text_copy)
+			*ret = text_copy;
+	}
+	sqlite3_finalize(s);
+	if (schema_errno(rc) < 0)
+		return fail_set(f, -schema_errno(rc), "cannot read the audit database");
+	return k;
+}
+
 int audit_count(struct audit_reader *r, int64_t *ret_sandboxes, int64_t *ret_events, int64_t *ret_oldest)
 {
 	sqlite3_stmt *s = NULL;

@@ -18,10 +18,15 @@
 
 /* What brings a database from version i to i + 1. */
 static const char *const migrations[SCHEMA_VERSION] = {
+	/* many sandboxes have one policy, and a policy is long: kept once */
+	"CREATE TABLE policies (id INTEGER PRIMARY KEY AUTOINCREMENT, hash INTEGER NOT NULL, text TEXT NOT NULL);"
+	"CREATE INDEX policies_hash ON policies(hash);"
 	"CREATE TABLE sandboxes ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, project TEXT NOT NULL, engine TEXT NOT NULL,"
-	" policy TEXT, started INTEGER NOT NULL, ended INTEGER, status INTEGER, reason TEXT,"
+	" policy INTEGER REFERENCES policies(id), started INTEGER NOT NULL, ended INTEGER, status INTEGER, reason TEXT,"
 	" pid INTEGER NOT NULL, pid_start INTEGER NOT NULL, boot TEXT NOT NULL);"
+	"CREATE INDEX sandboxes_policy ON sandboxes(policy);"
+	"CREATE INDEX sandboxes_ended ON sandboxes(ended);"
 	"CREATE INDEX sandboxes_name ON sandboxes(name);"
 	"CREATE INDEX sandboxes_running ON sandboxes(id) WHERE ended IS NULL;"
 	"CREATE TABLE events ("
@@ -281,7 +286,8 @@ int schema_open_reader(const char *path, sqlite3 **ret, struct fail *f)
 		return -errno;
 	r = open_to_read(path, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;", ret);
 	if (r == -ENOSPC || r == -EIO) /* alone, it needs no -shm file */
-		r = open_to_read(path, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;", ret);
+		r = open_to_read(
+			path, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;", ret);
 	if (r == -EUCLEAN) {
 		(void)fail_set(f, 0, "the audit database is corrupted, '%s'", path);
 		fail_hint(f, "the next sandbox moves it aside; what can be saved: sqlite3 '%s' .recover", path);

@@ -73,6 +73,7 @@ static void test_roundtrip(void **state)
 	struct audit *a = NULL;
 	struct audit_reader *r = NULL;
 	struct audit_filter filter = { .name = "one" };
+	_cleanup_free_ char *policy = NULL;
 	char out[4096] = "";
 	int64_t id = 0, other = 0, n, m, oldest;
 	struct stat st;
@@ -84,6 +85,7 @@ static void test_roundtrip(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(audit_begin(a, "one", "/p/one", "native", "{}", &id), 0);
 	assert_int_equal(audit_begin(a, "two", "/p/two", "native", NULL, &other), 0);
+	assert_int_equal(number("SELECT count(*) FROM policies"), 1);
 	assert_int_equal(audit_event(a, id, "guard", ".envrc", "{\"k\":1}"), 0);
 	assert_int_equal(audit_event(a, other, "exec", NULL, NULL), 0);
 	assert_int_equal(audit_event(NULL, id, "exec", NULL, NULL), 0);
@@ -96,6 +98,9 @@ static void test_roundtrip(void **state)
 	filter = (struct audit_filter){ .kind = "exec" };
 	assert_int_equal(audit_query(r, &filter, collect, out, NULL), 0);
 	assert_string_equal(out, "two:exec:-:-:1;");
+	assert_int_equal(audit_policy(r, &(struct audit_filter){ .name = "one" }, &policy, NULL), 0);
+	assert_string_equal(policy, "{}");
+	assert_int_equal(audit_policy(r, &(struct audit_filter){ .name = "two" }, &policy, NULL), -ENOENT);
 	assert_int_equal(audit_count(r, &n, &m, &oldest), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(m, 5);
@@ -289,18 +294,21 @@ static void test_expire(void **state)
 
 	(void)state;
 	assert_int_equal(audit_open_at(path, &a, NULL), 0);
-	assert_int_equal(audit_begin(a, "old", "/p", "native", NULL, &id), 0);
+	assert_int_equal(audit_begin(a, "old", "/p", "native", "{\"old\":1}", &id), 0);
 	assert_int_equal(audit_end(a, id, 0, NULL), 0);
-	assert_int_equal(audit_begin(a, "new", "/p", "native", NULL, &id), 0);
+	assert_int_equal(audit_begin(a, "new", "/p", "native", "{}", &id), 0);
+	assert_int_equal(audit_begin(a, "new", "/p", "native", "{}", &id), 0);
+	assert_int_equal(number("SELECT count(*) FROM policies"), 2);
 	(void)number("UPDATE sandboxes SET ended=1000 WHERE name='old'");
 	(void)number("UPDATE events SET at=1000 WHERE sandbox=1");
 	assert_int_equal(audit_expire(a, 0), 0);
-	assert_int_equal(number("SELECT count(*) FROM sandboxes"), 2);
+	assert_int_equal(number("SELECT count(*) FROM sandboxes"), 3);
 	assert_int_equal(audit_expire(a, 90), 0);
-	assert_int_equal(number("SELECT count(*) FROM sandboxes"), 1);
-	assert_int_equal(number("SELECT count(*) FROM events"), 1);
+	assert_int_equal(number("SELECT count(*) FROM sandboxes"), 2);
+	assert_int_equal(number("SELECT count(*) FROM events"), 2);
+	assert_int_equal(number("SELECT count(*) FROM policies"), 1);
 	/* ours is not dead: its supervisor is this process; one that a child wrote for it is its own */
-	assert_int_equal(number("SELECT count(*) FROM sandboxes WHERE ended IS NULL"), 1);
+	assert_int_equal(number("SELECT count(*) FROM sandboxes WHERE ended IS NULL"), 2);
 	audit_close(a);
 }
 

@@ -15,7 +15,7 @@
 #include "report/json.h"
 #include "report/table.h"
 
-enum { LOG_JSON, LOG_FOLLOW, LOG_SINCE, LOG_KIND, LOG_ALL, LOG_LAST };
+enum { LOG_JSON, LOG_FOLLOW, LOG_SINCE, LOG_KIND, LOG_ALL, LOG_LAST, LOG_POLICY };
 
 static const struct cmd_option options[] = {
 	[LOG_JSON] = { "json", 0, NULL, "One JSON object a line." },
@@ -25,12 +25,13 @@ static const struct cmd_option options[] = {
 	[LOG_KIND] = { "kind", 0, "KIND", "Only events of this kind: start, stop, exec, guard, quarantine..." },
 	[LOG_ALL] = { "all", 'a', NULL, "Every sandbox of yours." },
 	[LOG_LAST] = { "last", 0, NULL, "Only the latest sandbox." },
+	[LOG_POLICY] = { "policy", 0, NULL, "Instead of events: the effective policy of the latest sandbox, as JSON." },
 	{ 0 },
 };
 
 struct log {
 	struct audit_filter filter;
-	bool json, follow;
+	bool json, follow, policy;
 	uint64_t shown;
 };
 
@@ -166,6 +167,25 @@ static int print_all(struct log *l, struct fail *f)
 	return r == -EPIPE || r == -EINTR ? 0 : r;
 }
 
+static int print_policy(const struct log *l, struct fail *f)
+{
+	_cleanup_json_ struct json_object *o = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct audit_reader *reader = NULL;
+	int r = audit_reader_open(&reader, f);
+
+	if (r == 0)
+		r = audit_policy(reader, &l->filter, &text, f);
+	audit_reader_close(reader);
+	if (r == -ENOENT)
+		return fail_set(f, 0, "log --policy: no sandbox is recorded%s",
+				l->filter.name ? " by that name" : " here");
+	if (r < 0)
+		return r;
+	o = json_tokener_parse(text);
+	return o ? json_print(o, true, stdout) : -EBADMSG;
+}
+
 static int read_options(struct args *a, struct log *l, bool *ret_all, struct fail *f)
 {
 	int r;
@@ -190,6 +210,9 @@ static int read_options(struct args *a, struct log *l, bool *ret_all, struct fai
 			break;
 		case LOG_ALL:
 			*ret_all = true;
+			break;
+		case LOG_POLICY:
+			l->policy = true;
 			break;
 		case LOG_LAST:
 			l->filter.last = true;
@@ -219,7 +242,7 @@ static int cmd_log_run(int argc, char **argv)
 		l.filter.project = project;
 	}
 	if (r == 0)
-		r = print_all(&l, &f);
+		r = l.policy ? print_policy(&l, &f) : print_all(&l, &f);
 	if (r == 0)
 		return 0;
 	fail_print(&f);

@@ -21,11 +21,13 @@ ended() { [ "$(cs log --json --kind stop | wc -l)" -ge "$1" ]; } # COUNT
 	assert_eq "$(jq -r 'select(.kind == "start") | .project' <<<"$output")" "$P"
 	assert_eq "$(jq -r 'select(.kind == "stop") | .detail.status' <<<"$output")" 3
 	assert_eq "$(jq -r 'select(.kind == "quarantined") | .subject' <<<"$output")" "$P/.mcp.json"
-	assert_eq "$(query 'SELECT json_valid(policy) FROM sandboxes')" 1
+	assert_eq "$(query 'SELECT count(*) FROM sandboxes s JOIN policies p ON p.id = s.policy WHERE json_valid(p.text)')" 1
 	name=$(jq -rs '.[0].name' <<<"$output")
 	run --separate-stderr cs log
 	assert_has "$output" '  start  '
 	assert_has "$output" '.mcp.json'
+	run --separate-stderr cs log --policy
+	assert_eq "$(jq -r .project <<<"$output")" "$P"
 	# elsewhere: nothing; everywhere, by name, by kind, by age: it
 	cd "$T"
 	run cs log
