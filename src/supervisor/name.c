@@ -123,11 +123,12 @@ static int homes_open(bool make, char **ret_path)
 	if (!dir)
 		return -ENOMEM;
 	r = make ? path_mkdir_p(dir, 0700) : 0;
-	fd = r < 0 ? r : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		fd = -errno;
+	if (r == 0) {
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? -errno : fd;
+	}
 	*ret_path = TAKE_PTR(dir);
-	return fd;
+	return r;
 }
 
 static int no_homes(const char *dir, int error, struct fail *f)
