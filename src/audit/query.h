@@ -34,7 +34,8 @@ struct audit_row {
 int audit_query(struct audit_reader *r, const struct audit_filter *filter,
 		int (*each)(const struct audit_row *row, void *data), void *data, struct fail *f);
 
-/* The effective policy (JSON) of the latest sandbox that fits name and project. Caller frees. -ENOENT: none is recorded. */
+/* The effective policy (JSON) of the latest sandbox that fits name and project. Caller frees. -ENOENT: none is
+ * recorded. */
 int audit_policy(struct audit_reader *r, const struct audit_filter *filter, char **ret, struct fail *f);
 
 /* How many sandboxes and events are recorded, and the oldest one's time (0: none). */

@@ -179,6 +179,8 @@ static char *apparmor_mend(void)
 /* The command that most likely mends a refused namespace. */
 static char *namespace_mend(const struct outcome *o)
 {
+	if (getenv("CLAUDE_SANDBOX"))
+		return strdup("this is the inside of a sandbox, where none can be made: ask outside");
 	if (read_number("/proc/sys/kernel/unprivileged_userns_clone") == 0)
 		return strdup(
 			"sudo sysctl -w kernel.unprivileged_userns_clone=1   (to keep it: echo "
@@ -228,7 +230,8 @@ static int check_sysctls(struct health *h)
 	if (max >= 0 && max < 256)
 		return health_add(h, "sysctls", max == 0 ? HEALTH_FAIL : HEALTH_WARN,
 				  format("user.max_user_namespaces is %ld", max),
-				  strdup("sudo sysctl -w user.max_user_namespaces=15000"));
+				  max == 0 ? namespace_mend(&(struct outcome){ 0 }) :
+					     strdup("sudo sysctl -w user.max_user_namespaces=15000"));
 	return health_add(h, "sysctls", HEALTH_OK, format("user.max_user_namespaces is %ld", max), NULL);
 }
 
