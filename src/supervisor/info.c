@@ -70,5 +70,5 @@ int info_json(const struct supervisor *sv, struct buf *out)
 	for (struct session *s = sv->sessions; s && n < 100; s = s->next, n++)
 		json_push(sessions, session_object(s));
 	json_put(o, "sessions", sessions);
-	return buf_puts(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	return buf_puts(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }

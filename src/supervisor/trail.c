@@ -80,7 +80,7 @@ static char *detail_json(const char *msg)
 
 	if (!o || json_put_str(o, "detail", msg) < 0)
 		return NULL;
-	return strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	return strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 /* ---- the writer ---- */
@@ -438,7 +438,7 @@ static void write_receipt(struct supervisor *sv, struct trail *t)
 	json_put_strv(o, "git_config", t->git_config);
 	json_put_strv(o, "displaced", t->displaced);
 	json_put_strv(o, "noted", t->noted);
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 	r = fd_write_file(AT_FDCWD, sv->receipt_file, text, strlen(text), 0600);
 	if (r < 0)
 		keep(&t->noted, sv->receipt_file, strerror(-r));
