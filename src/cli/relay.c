@@ -77,11 +77,13 @@ int relay_open(struct relay *r, struct fail *f)
 		int k;
 
 		r->pump[i] = (struct relay_pump){ .from = -1, .to = -1 };
+		r->flags[i] = -1;
 		k = look(i, &st[i], f);
 		if (k < 0)
 			return k;
 		if (passes(&st[i])) {
 			r->theirs[i] = i;
+			r->flags[i] = fcntl(i, F_GETFL);
 			continue;
 		}
 		/* 2>&1: one pipe keeps the order of what is written. */
@@ -118,6 +120,9 @@ void relay_close(struct relay *r)
 {
 	relay_handed_over(r);
 	for (int i = 0; i < 3; i++) {
+		/* O_NONBLOCK is of the pipe's end, not of the descriptor: whoever writes there next is not to meet EAGAIN */
+		if (r->flags[i] >= 0 && fcntl(i, F_GETFL) != r->flags[i])
+			(void)fcntl(i, F_SETFL, r->flags[i]);
 		if (r->pump[i].from >= 0 || r->pump[i].to >= 0)
 			pump_end(&r->pump[i]);
 		free(r->pump[i].bytes);

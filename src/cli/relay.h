@@ -22,6 +22,7 @@ struct relay_pump {
 struct relay {
 	int theirs[3];
 	bool close_theirs[3];
+	int flags[3]; /* F_GETFL of what is passed on as it is; -1 */
 	struct relay_pump pump[3];
 };
 

@@ -230,9 +230,12 @@ static int lock_dir(int root, const char *name, bool make, int *ret_dir, int *re
 		}
 		lock = openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (lock < 0) {
-			if (errno == ENOENT && make)
+			int r = -errno;
+
+			if (r == -ENOENT && make)
 				continue;
-			return -errno;
+			(void)unlinkat(root, name, AT_REMOVEDIR); /* where we have made it in vain */
+			return r;
 		}
 		if (flock(lock, LOCK_EX | LOCK_NB) < 0)
 			return errno == EWOULDBLOCK ? 1 : -errno;

@@ -25,6 +25,7 @@
 
 #define WRITE_AFTER   0.2 /* seconds from an event to its writing */
 #define EVENTS_MAX    1000U /* that wait; more are counted */
+#define SHOWN_MAX     20U  /* of a kind, on the terminal */
 #define FINDINGS_MAX  200U /* of a kind, for the receipt */
 #define GUARD_STARTS  3
 #define GUARD_WAIT_MS 5000
@@ -408,16 +409,21 @@ void trail_settle(struct supervisor *sv)
 		add_event(t, "gitconfig", *l, NULL);
 }
 
+/* A section of the receipt. Bounded: who floods one must not push the next off the screen. */
 static void section(struct buf *b, const char *heading, char *const *lines)
 {
-	if (!lines)
+	size_t n = strv_len(lines);
+
+	if (!n)
 		return;
 	buf_printf(b, "claude-sandbox: %s\n", heading);
-	for (; *lines; lines++) {
-		_cleanup_free_ char *s = str_printable(*lines, strlen(*lines));
+	for (size_t i = 0; i < n && i < SHOWN_MAX; i++) {
+		_cleanup_free_ char *s = str_printable(lines[i], strlen(lines[i]));
 
 		buf_printf(b, "  %s\n", s ? s : "?");
 	}
+	if (n > SHOWN_MAX)
+		buf_printf(b, "  and %zu more: claude-sandbox log\n", n - SHOWN_MAX);
 }
 
 static void write_receipt(struct supervisor *sv, struct trail *t)

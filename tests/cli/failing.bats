@@ -19,6 +19,15 @@ nothing_left() { ! compgen -G "$XDG_RUNTIME_DIR/claude-sandbox/*" >/dev/null; }
 	wait_for 10 nothing_left
 }
 
+@test "a runtime directory without room: the reason, a hint, and nothing left" {
+	[ "$CS_AS" = root ] || skip "as root: mounts a small one"
+	run unshare -m sh -c 'mount -t tmpfs -o nr_inodes=3,mode=700 none "$XDG_RUNTIME_DIR" && "$0" run -T -- true; s=$?; find "$XDG_RUNTIME_DIR"; exit $s' "$CS"
+	assert_status 125
+	assert_has "$output" 'No space left on device'
+	assert_has "$output" 'hint: '
+	assert_lacks "$output" claude-sandbox/project
+}
+
 @test "as many arguments as a shell's * gives; too many are told" {
 	run cs run -T -- echo $(seq 20000)
 	assert_status 0
@@ -35,4 +44,16 @@ nothing_left() { ! compgen -G "$XDG_RUNTIME_DIR/claude-sandbox/*" >/dev/null; }
 			"$CS" $((n % 10))
 		[ -z "$output" ] || fail "status $output"
 	done
+}
+
+@test "a pipe that is passed on comes back as it was: no O_NONBLOCK left for the next command" {
+	run bash -c '("$0" run -T -- python3 -c "import fcntl,os; fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)"
+		python3 -c "import fcntl,os; print(bool(fcntl.fcntl(1, fcntl.F_GETFL) & os.O_NONBLOCK))") | cat' "$CS"
+	assert_eq "$output" False
+}
+
+@test "a flood of findings is folded on the terminal" {
+	run --separate-stderr cs run -T -- sh -c 'for i in $(seq 60); do echo x >.envrc; sleep 0.01; done'
+	[ "$(printf '%s\n' "$stderr" | wc -l)" -lt 40 ]
+	assert_has "$stderr" 'more: claude-sandbox log'
 }
