@@ -53,7 +53,8 @@ struct guard_watch {
 		     * ready; quarantined (detail: where to); refused (taken away and not kept); failed (could not be
 		     * taken away); restored; hardlink; nested (a repository that is not guarded by mounts); changed (a
 		     * file that the host may execute); limit (what is not watched); done; and synced,
-		     * which answers the message "sync": what had happened by then is dealt with (but for what a
+		     * which answers the messages "sync" and "last"
+		     * (after which what is made is not taken away any more): what had happened by then is dealt with (but for what a
 		     * walk over a large project has yet to find) */
 };
 #define GUARD_LINE_MAX 8192

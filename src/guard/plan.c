@@ -252,6 +252,16 @@ static int emit_guards(struct build *b)
 	return r;
 }
 
+/* Private copies are of files of the host, too: another name of one would reach the host's. */
+static int check_names(const struct build *b, const char *project, struct fail *f)
+{
+	_cleanup_strv_ char **all = NULL;
+
+	if (append(&all, b->guards) < 0 || append(&all, b->configs) < 0 || append(&all, b->hooks) < 0)
+		return -ENOMEM;
+	return names_check(project, all, f);
+}
+
 static int emit_binds(struct build *b, const struct guard_git *g, struct fail *f)
 {
 	_cleanup_free_ char *rw = path_join(b->private_dir, "rw");
@@ -329,6 +339,8 @@ int guard_plan(struct plan *p, const char *project, char *const *list, const str
 		r = add_git(&b, list, g);
 	if (r == 0)
 		r = emit_binds(&b, g, f);
+	if (r == 0)
+		r = check_names(&b, project, f);
 	if (r == 0)
 		r = emit_guards(&b);
 	if (r == 0)

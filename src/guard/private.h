@@ -58,3 +58,7 @@ char *gitfile_read(const char *file);
  * frees. */
 int private_config(const char *private_dir, const char *config, char **ret, struct fail *f);
 int private_hooks(const char *private_dir, const char *hooks, char **ret, struct fail *f);
+
+/* 0, or -EINVAL with f: a file among guards (or directly in a directory of them) has another name in the project that no
+ * guard holds. */
+int names_check(const char *project, char *const *guards, struct fail *f);

@@ -683,8 +683,10 @@ static bool take_message(struct sentry *s)
 	}
 	while (nfds)
 		fd_close(fds[--nfds]);
-	if (n == 4 && memcmp(text, "sync", 4) == 0) {
+	if (n == 4 && (memcmp(text, "sync", 4) == 0 || memcmp(text, "last", 4) == 0)) {
 		catch_up(s);
+		if (text[0] == 'l')
+			clock_gettime(CLOCK_REALTIME_COARSE, &s->end);
 		sentry_say(s, "synced", s->roots[0], "%u", s->seq);
 	}
 	return true;

@@ -68,6 +68,7 @@ struct sentry {
 	int quarantine_fd;
 	int socket, pid1, inotify;
 	bool socket_open; /* for reading */
+	struct timespec end;   /* what is not older was not made by the sandbox; 0: it lives */
 	struct timespec begin; /* what was born before was there before the sandbox */
 
 	char **absent;	 /* absolute */

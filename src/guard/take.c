@@ -170,6 +170,16 @@ static int make_writable(int dir, const char *name)
 	return r;
 }
 
+static bool after_end(const struct sentry *s, int dir, const char *name)
+{
+	struct stat st;
+
+	if (!s->end.tv_sec || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return st.st_ctim.tv_sec > s->end.tv_sec ||
+	       (st.st_ctim.tv_sec == s->end.tv_sec && st.st_ctim.tv_nsec >= s->end.tv_nsec);
+}
+
 void take(struct sentry *s, int root, const char *dir, const char *name, const char *why)
 {
 	_cleanup_close_ int fd = sentry_open_dir(s, root, dir, O_PATH);
@@ -180,7 +190,7 @@ void take(struct sentry *s, int root, const char *dir, const char *name, const c
 	int r = 0;
 
 	(void)snprintf(as, sizeof(as), "%s-%04u-%.200s", s->session, ++s->seq, name);
-	if (fd < 0)
+	if (fd < 0 || after_end(s, fd, name))
 		return;
 	if (renameat2(fd, name, s->quarantine_fd, as, RENAME_NOREPLACE) < 0)
 		r = -errno;

@@ -195,8 +195,9 @@ int trail_start(struct supervisor *sv, const struct supervisor_spec *spec); /* b
 void trail_watch(struct supervisor *sv); /* cs-enter starts: so does the guard's watcher, beside it */
 void trail_began(struct supervisor *sv); /* the first session runs */
 void trail_event(struct supervisor *sv, const char *kind, const char *subject, const char *msg);
-/* Waits, for a fifth of a second at most, until the guard's watcher has dealt with what has happened so far. */
-void trail_sync(struct supervisor *sv);
+/* Waits, for a fifth of a second at most, until the guard's watcher has dealt with what has happened so far. last:
+ * nothing lives inside any more, and what comes into being from now on is the person's. */
+void trail_sync(struct supervisor *sv, bool last);
 void trail_settle(struct supervisor *sv); /* everything inside is dead: last words of the guard */
 char *trail_taken(struct supervisor *sv);   /* the receipt's part that cannot wait: what was taken away so far */
 char *trail_receipt(struct supervisor *sv); /* text for stderr, NULL where there is nothing to say; caller frees */

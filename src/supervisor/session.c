@@ -292,7 +292,7 @@ void session_exited(struct session *s, int wait_status)
 	if (!s->sv->timed_out || s->kind == SESSION_EXEC)
 		sv_log(s->sv, "session %llu ended with status %d", (unsigned long long)s->id, sv_exit_status(wait_status));
 	/* Who hears that a command has ended may run git next. */
-	trail_sync(s->sv);
+	trail_sync(s->sv, s->sole);
 	/* The last lasting session with a terminal, or with a receipt asked for, hears of its end when the receipt is
 	 * written; everybody else at once. */
 	if (s->kind == SESSION_EXEC || session_any_lasting(s->sv)) {

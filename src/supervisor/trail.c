@@ -354,7 +354,7 @@ void trail_began(struct supervisor *sv)
 		ev_timer_start(sv->loop, &t->soon);
 }
 
-void trail_sync(struct supervisor *sv)
+void trail_sync(struct supervisor *sv, bool last)
 {
 	struct trail *t = sv->trail;
 	struct pollfd p = { .fd = t ? t->guard.socket : -1, .events = POLLIN };
@@ -364,7 +364,7 @@ void trail_sync(struct supervisor *sv)
 	if (p.fd < 0)
 		return;
 	t->guard_synced = false;
-	if (send(p.fd, "sync", 4, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (send(p.fd, last ? "last" : "sync", 4, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return;
 	while (r >= 0 && !t->guard_synced && sv_now_ms() < end)
 		if (poll(&p, 1, (int)MAX(end - sv_now_ms(), (int64_t)0)) > 0)

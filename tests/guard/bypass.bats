@@ -277,3 +277,23 @@ submodule() {
 	run cs run -T -q --guard '!.vscode' -- sh -c 'mkdir .vscode; sleep 0.1'
 	[ -d .vscode ]
 }
+
+@test "a hard link to a guarded file in the project, made before it was guarded" {
+	attack 'mkdir scripts; echo "exit 0" >scripts/monitor; chmod +x scripts/monitor; ln scripts/monitor scripts/.spare; echo a >.spare2'
+	git config core.fsmonitor scripts/monitor
+	run cs run -T -q -- true
+	assert_status 125
+	assert_has "$output" 'hard link'
+	assert_has "$output" 'cp -p'
+	cp -p scripts/monitor m && mv m scripts/monitor
+	run cs run -T -q -- true
+	assert_status 0
+	# a second name outside the project is not reachable
+	echo x >.envrc
+	ln .envrc "$T/elsewhere"
+	run cs run -T -q -- true
+	assert_status 0
+	ln .git/config gitconfig-too
+	run cs run -T -q -- true
+	assert_status 125
+}

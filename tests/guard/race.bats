@@ -160,3 +160,15 @@ guard_pid() { # of the supervisor's children the one that is cs-guard
 	cs stop "$S"
 	settled
 }
+
+@test "what a person makes right after a command has ended is left alone" {
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		cs run -T -q -- true
+		echo "mine $i" >.envrc
+		mkdir .vscode
+		sleep 0.3
+		[ -e .envrc ] && [ -d .vscode ] || fail "taken, round $i"
+		rm -rf .envrc .vscode
+	done
+}
