@@ -261,7 +261,7 @@ static void end(struct supervisor *sv)
 		char text[64];
 
 		(void)snprintf(text, sizeof(text), "%" PRIu64 " processes killed", cgroup_oom_kills(sv->cgroup));
-		trail_event(sv, "limit", "memory", text);
+		trail_event(sv, "oom", "memory", text);
 	}
 	sv->cgroup = cgroup_release(sv->cgroup);
 	trail_settle(sv);
