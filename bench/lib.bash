@@ -47,10 +47,12 @@ cd "$HOME/project"
 
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
-# our processes: those of the program that run now
+# our processes: those of the program that run now, for this user
 ours() {
-	local p
+	local p uid=$CS_BENCH_UID
+	[ ${#as[@]} -gt 0 ] || uid=$(id -u)
 	for p in /proc/[0-9]*; do
+		grep -qE "^Uid:	$uid	" "$p/status" 2>/dev/null || continue
 		case $(cat "$p/comm" 2>/dev/null) in claude-sandbox | cs-*) echo "${p#/proc/}" ;; esac
 	done | sort
 }
