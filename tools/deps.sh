@@ -35,6 +35,13 @@ test|clang|clang|clang|clang|clang|fuzzers
 test|fuzzer|libclang-rt-dev|compiler-rt|compiler-rt|compiler-rt|fuzzers
 test|node|nodejs|nodejs|nodejs|nodejs|tests of git hooks that npm packages install
 test|npm|npm|npm|npm|npm|installs the coding agent that the tests run
+test|sqlite3|sqlite3|sqlite|sqlite|sqlite|tests look into the audit database
+test|apparmor_parser|apparmor|apparmor-parser|apparmor|apparmor|checks the AppArmor profile's syntax
+test|bwrap|bubblewrap|bubblewrap|bubblewrap|bubblewrap|tests of a sandbox in a sandbox
+test|openssl|openssl|openssl|openssl|openssl|tests of hashes, by another program than ours
+test|perl|perl-base|perl-interpreter|perl|perl|tests of odd names and system calls
+test|python3|python3|python3|python|python3|tests of sockets
+test|script|bsdutils|util-linux-script|util-linux|util-linux-misc|a terminal for tests and benchmarks
 test|git-lfs|git-lfs|git-lfs|git-lfs|git-lfs|tests of git in everyday use
 test|pre-commit|pre-commit|pre-commit|pre-commit|pre-commit|tests of git hooks
 lint|clang-tidy|clang-tidy|clang-tools-extra|clang|clang-extra-tools|lint
@@ -72,7 +79,7 @@ present() {
 		done
 		return 1
 		;;
-	*) command -v "$1" >/dev/null ;;
+	*) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
 	esac
 }
 

@@ -132,7 +132,7 @@ setup() {
 	tmux_wait 15 'After the interruption\.'
 
 	tmux_ resize-window -t t -x 70 -y 24
-	narrow() { [ "$(tmux_screen | grep -E '^─+$' | tail -n 1 | tr -d '\n' | wc -m)" = 70 ]; }
+	narrow() { [ "$(export LC_ALL=C.UTF-8; tmux_screen | grep -E '^─+$' | tail -n 1 | tr -d '\n' | wc -m)" = 70 ]; }
 	wait_for 10 narrow
 
 	tmux_keys C-c
