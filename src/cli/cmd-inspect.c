@@ -86,6 +86,7 @@ static int cmd_inspect_run(int argc, char **argv)
 extern const struct cmd cmd_inspect;
 const struct cmd cmd_inspect = {
 	.name = "inspect", .args = "[--json] [NAME]", .section = "sandboxes", .sandboxes = true,
-	.summary = "show all about a running sandbox", .help = "Its project, processes, limits, sessions and effective policy.",
+	.summary = "show all about a running sandbox",
+	.help = "Its project, processes, network, limits and sessions. What it is made of: claude-sandbox run --dry-run.",
 	.options = options, .run = cmd_inspect_run,
 };

@@ -21,6 +21,7 @@ static const char *state_name(const struct supervisor *sv)
 static struct json_object *session_object(const struct session *s)
 {
 	static const char *const kinds[] = { "main", "shell", "exec" };
+	static const char *const states[] = { "starting", "starting", "running", "exited" };
 	struct json_object *o = json_object_new_object();
 	int64_t clients = 0;
 
@@ -30,7 +31,7 @@ static struct json_object *session_object(const struct session *s)
 	json_put_str(o, "kind", kinds[s->kind]);
 	json_put_str(o, "command", s->command);
 	json_put_bool(o, "tty", s->tty);
-	json_put_str(o, "state", s->state == SESSION_EXITED ? "exited" : s->state == SESSION_RUNNING ? "running" : "starting");
+	json_put_str(o, "state", states[s->state]);
 	json_put_int(o, "started", s->started);
 	json_put_int(o, "clients", clients);
 	if (s->state == SESSION_EXITED)

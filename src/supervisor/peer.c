@@ -350,7 +350,7 @@ static struct session *wanted_session(struct peer *p, const struct ipc_msg *m)
 	struct session *s = id ? session_find(p->sv, id) : session_first_tty(p->sv);
 
 	if (!s || !s->tty) {
-		peer_error(p, 125, id ? "there is no such session with a terminal" : "it has no session with a terminal", NULL);
+		peer_error(p, 125, id ? "no such session has a terminal" : "no session of it has a terminal", NULL);
 		return NULL;
 	}
 	return s;

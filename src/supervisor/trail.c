@@ -298,8 +298,8 @@ static void guard_start(struct trail *t)
 
 	if (!t->helper || !t->watch)
 		return;
-	if (t->guard_starts++ >= GUARD_STARTS || guard_watch_start(t->helper, sv->project, t->watch, t->quarantine, sv->engine.launcher_fd,
-								   &t->guard, &f) < 0) {
+	if (t->guard_starts++ >= GUARD_STARTS ||
+	    guard_watch_start(t->helper, sv->project, t->watch, t->quarantine, sv->engine.launcher_fd, &t->guard, &f) < 0) {
 		t->guard.socket = -1;
 		sv_log(sv, "guard: %s", f.msg);
 		keep(&t->noted, "guard", f.msg[0] ? f.msg : "it could not be kept running");

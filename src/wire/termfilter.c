@@ -176,7 +176,7 @@ static void csi_extended(struct termfilter *t, struct sink *k, char prefix, char
 		else if (prefix == '=' && !t->kitty)
 			t->kitty = 1;
 		else if (prefix == '<')
-			t->kitty = (uint8_t)(v[0] > 0 && v[0] < t->kitty ? t->kitty - v[0] : t->kitty > 1 && v[0] <= 0 ? t->kitty - 1 : 0);
+			t->kitty = (uint8_t)(t->kitty - MIN((int)t->kitty, v[0] > 0 ? v[0] : 1));
 	} else if (prefix == '>' && (final == 'm' || final == 'n')) {
 		t->modify_keys = true;
 	} else if (final == 't' || final == 'T') {
