@@ -102,7 +102,8 @@ static void guard_command(struct finder *f, const char *key, const char *value, 
 	for (char **w = words; w && *w; w++) {
 		_cleanup_free_ char *joined = NULL, *path = NULL;
 
-		if (!strchr(*w, '/') || (*w)[0] == '-' || (*w)[0] == '~')
+		/* "sh tool.sh": what has no slash and comes first is looked for in PATH */
+		if ((!strchr(*w, '/') && (w == words || !strchr(*w, '.'))) || (*w)[0] == '-' || (*w)[0] == '~')
 			continue;
 		joined = path_join(base, *w);
 		path = joined ? path_normalize(joined) : NULL;

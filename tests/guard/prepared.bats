@@ -128,3 +128,17 @@ for i in range(4000):
 	cs run -T -- true
 	[ "$SECONDS" -lt 12 ] || fail "took $SECONDS s"
 }
+
+@test "git init finds links: its own probe is left alone" {
+	attack 'for i in $(seq 30); do git init -q r$i; git -C r$i config core.symlinks; done; git init -q --bare b; git clone -q . c'
+	assert_eq "$output" ''
+	assert_lacks "$stderr" 'a link in a git directory'
+}
+
+@test "a script in the project that the host's configuration runs by its bare name" {
+	git config filter.f.clean 'sh fil.sh %f'
+	printf 'cat\n' >fil.sh
+	attack 'printf "%s\n" "$CANARY" >fil.sh; echo "* filter=f" >.gitattributes; echo q >>README; ls'
+	git add . >/dev/null 2>&1 || true
+	host_git
+}
