@@ -1,7 +1,8 @@
 /* bench-interleave ROUNDS NAME COMMAND [ARG...] [::: NAME COMMAND [ARG...]]...: times commands side by side. Each round runs
  * each command once, beginning with another one each time, so that what the machine does meanwhile falls on all alike.
  * Prints a line per command: name, median, lower and upper quartile (ms, until the command's own status was known), and
- * the median until every process that it left was gone too (this process adopts them, PR_SET_CHILD_SUBREAPER). A
+ * the medians until every process that it left was gone too (this process adopts them, PR_SET_CHILD_SUBREAPER), and of
+ * the processor's time that all of them took together. A
  * command that fails ends it all with status 1. An argument "@fd:PATH" becomes the number of a descriptor that reads the
  * file. */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@
 struct command {
 	const char *name;
 	char **argv;
-	double *status_ms, *gone_ms;
+	double *status_ms, *gone_ms, *cpu_ms;
 };
 
 static double now_ms(void)
@@ -29,6 +31,16 @@ static double now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Of all children that have been waited for, and theirs. */
+static double cpu_ms(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
 }
 
 static int compare(const void *a, const void *b)
@@ -59,9 +71,9 @@ static void open_files(char **argv)
 	}
 }
 
-static bool run_once(const struct command *c, int null, double *ret_status_ms, double *ret_gone_ms)
+static bool run_once(const struct command *c, int null, int at)
 {
-	double start = now_ms();
+	double cpu = cpu_ms(), start = now_ms();
 	pid_t pid = fork();
 	int status;
 
@@ -76,10 +88,11 @@ static bool run_once(const struct command *c, int null, double *ret_status_ms, d
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return false;
-	*ret_status_ms = now_ms() - start;
+	c->status_ms[at] = now_ms() - start;
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
-	*ret_gone_ms = now_ms() - start;
+	c->gone_ms[at] = now_ms() - start;
+	c->cpu_ms[at] = cpu_ms() - cpu;
 	if (status != 0)
 		fprintf(stderr, "bench-interleave: %s: wait status 0x%x\n", c->name, (unsigned)status);
 	return status == 0;
@@ -94,7 +107,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc && n < MAX_COMMANDS; n++) {
 		commands[n] = (struct command){ .name = argv[i], .argv = &argv[i + 1],
 						.status_ms = calloc((size_t)rounds + 1, sizeof(double)),
-						.gone_ms = calloc((size_t)rounds + 1, sizeof(double)) };
+						.gone_ms = calloc((size_t)rounds + 1, sizeof(double)),
+						.cpu_ms = calloc((size_t)rounds + 1, sizeof(double)) };
 		while (i < argc && strcmp(argv[i], ":::") != 0)
 			i++;
 		if (i < argc)
@@ -111,7 +125,7 @@ int main(int argc, char **argv)
 			const struct command *c = &commands[(r + k) % n];
 			int at = r ? r - 1 : 0;
 
-			if (!run_once(c, null, &c->status_ms[at], &c->gone_ms[at]))
+			if (!run_once(c, null, at))
 				return 1;
 		}
 	for (int k = 0; k < n; k++) {
@@ -119,9 +133,11 @@ int main(int argc, char **argv)
 
 		qsort(c->status_ms, (size_t)rounds, sizeof(double), compare);
 		qsort(c->gone_ms, (size_t)rounds, sizeof(double), compare);
-		printf("%s\t%.2f\t%.2f\t%.2f\t%.2f\n", c->name, percentile(c->status_ms, rounds, 50),
+		qsort(c->cpu_ms, (size_t)rounds, sizeof(double), compare);
+		printf("%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\n", c->name, percentile(c->status_ms, rounds, 50),
 		       percentile(c->status_ms, rounds, 25), percentile(c->status_ms, rounds, 75),
-		       percentile(c->gone_ms, rounds, 50));
+		       percentile(c->gone_ms, rounds, 50),
+		       percentile(c->cpu_ms, rounds, 50));
 	}
 	return 0;
 }

@@ -29,7 +29,7 @@ part() { # TITLE PROGRAM ABOUT
 	echo "| firejail | $(version firejail --version) |"
 	echo "| git, node, gcc | $(version git --version), $(version node --version), $(version gcc --version) |"
 } >"$out"
-part 'Start and exit' start 'Times until the status is known; "all gone" is until the last process has ended too. The ratio is to bubblewrap given the same mounts, namespaces and environment; it has no seccomp filter, Landlock domain, guards, audit or supervisor to set up.'
+part 'Start and exit' start 'Times until the status is known; "all gone" is until the last process has ended too, CPU what all processes together took by then. The ratio is to bubblewrap given the same mounts, namespaces and environment; it has no seccomp filter, Landlock domain, guards, audit or supervisor to set up.'
 part 'Inside against outside' inside 'The same work in the sandbox and on the host, alternating; medians.'
 part 'Memory' memory 'One idle interactive sandbox, all processes of the program.'
 part 'A hundred at once' hundred 'Started, asked and stopped all at the same time.'
