@@ -190,6 +190,9 @@ bats_all() { # FILE...
 		export CS_AGENT_DIR
 		;;
 	esac
+	case " $* " in
+	*/guard/*) tests/guard/packages.sh >/dev/null || say "no packages could be fetched" ;;
+	esac
 	tree=$(user_tree) || {
 		say "not ok the tree could not be built for the ordinary user"
 		result "bats tree" 0 1 0

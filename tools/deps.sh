@@ -42,6 +42,7 @@ test|openssl|openssl|openssl|openssl|openssl|tests of hashes, by another program
 test|perl|perl-base|perl-interpreter|perl|perl|tests of odd names and system calls
 test|python3|python3|python3|python|python3|tests of sockets
 test|script|bsdutils|util-linux-script|util-linux|util-linux-misc|a terminal for tests and benchmarks
+test|pgrep|procps|procps-ng|procps-ng|procps|tests look for processes
 test|git-lfs|git-lfs|git-lfs|git-lfs|git-lfs|tests of git in everyday use
 test|pre-commit|pre-commit|pre-commit|pre-commit|pre-commit|tests of git hooks
 lint|clang-tidy|clang-tidy|clang-tools-extra|clang|clang-extra-tools|lint
