@@ -91,7 +91,7 @@ const struct cmd cmd_df = {
 	.name = "df",
 	.args = "[--json]",
 	.section = "sandboxes",
-	.summary = "how much room homes, audit and quarantine take",
+	.summary = "how much room homes, copies, audit and quarantine take",
 	.help = "One line for each home, with its project, and for what else claude-sandbox keeps. claude-sandbox "
 		"prune makes room; claude-sandbox home rm deletes a home.",
 	.options = options,

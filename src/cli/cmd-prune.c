@@ -18,9 +18,9 @@
 enum { PRUNE_YES, PRUNE_OLDER, PRUNE_DRY };
 
 static const struct cmd_option options[] = {
-	[PRUNE_YES] = { "yes", 'y', NULL, "Does not ask before old quarantine is deleted." },
+	[PRUNE_YES] = { "yes", 'y', NULL, "Does not ask before old quarantine and old copies are deleted." },
 	[PRUNE_OLDER] = { "older-than", 0, "TIME",
-			  "What old means for the quarantine and for corrupted databases moved aside (default: 30d)." },
+			  "What old means for the quarantine, for copies of projects, and for corrupted databases moved aside (default: 30d)." },
 	[PRUNE_DRY] = { "dry-run", 0, NULL, "Only says what would be done." },
 	{ 0 },
 };
@@ -30,8 +30,9 @@ struct prune {
 	bool yes, dry;
 };
 
-/* Old things of the quarantine are files of the user's project: DIR/NAME/ENTRY. */
-static int old_things(const struct disk *d, int64_t before, char ***ret)
+/* Old things of the quarantine are files of the user's project: DIR/NAME/ENTRY. The copies of a sandbox that runs are
+ * in use. */
+static int old_things(const struct disk *d, int64_t before, char *const *running, char ***ret)
 {
 	int r = 0;
 
@@ -40,7 +41,7 @@ static int old_things(const struct disk *d, int64_t before, char ***ret)
 
 		if (it->newest >= before)
 			continue;
-		if (it->kind == DISK_QUARANTINE ||
+		if (it->kind == DISK_QUARANTINE || (it->kind == DISK_COPY && !strv_contains(running, it->name)) ||
 		    (it->kind == DISK_AUDIT && str_startswith(it->name, "audit.db.corrupt-")))
 			r = strv_add(ret, it->path);
 	}
@@ -51,13 +52,16 @@ static int delete_old(const struct prune *p, struct fail *f)
 {
 	int64_t before = (int64_t)time(NULL) * 1000 - (int64_t)p->age_ms;
 	_cleanup_disk_ struct disk d = { 0 };
-	_cleanup_strv_ char **old = NULL;
+	_cleanup_strv_ char **old = NULL, **running = NULL;
 	_cleanup_free_ char *age = report_span(p->age_ms);
 	int r = disk_survey(&d, f);
 
 	if (r < 0)
 		return r;
-	if (old_things(&d, before, &old) < 0)
+	r = name_list(&running, f);
+	if (r < 0)
+		return r;
+	if (old_things(&d, before, running, &old) < 0)
 		return fail_set(f, ENOMEM, "prune");
 	if (!old)
 		return 0;
@@ -164,7 +168,8 @@ const struct cmd cmd_prune = {
 	.section = "sandboxes",
 	.summary = "delete what nobody needs any more; never a home",
 	.help = "Runtime directories of sandboxes that were killed, audit records older than audit.keep, and, after "
-		"asking, what has lain in the quarantine for a month.",
+		"asking, what has lain in the quarantine for a month, and copies of projects (project-mode copy) of names that have not been "
+		"started for as long.",
 	.options = options,
 	.run = cmd_prune_run,
 };

@@ -20,7 +20,8 @@ static const struct cmd_option options[] = {
 	[RESET_YES] = { "yes", 'y', NULL,
 			"Does not ask. Together with --homes: deletes the homes, too, without asking." },
 	[RESET_HOMES] = { "homes", 0, NULL,
-			  "The homes, too: everything the agents keep there is gone. Asks for the word \"homes\"." },
+			  "The homes and the copies of projects, too: everything the agents keep there is gone. Asks for the word "
+			  "\"homes\"." },
 	[RESET_CONFIG] = { "config", 0, NULL, "Your configuration, too." },
 	{ 0 },
 };
@@ -58,11 +59,13 @@ static int agree(const struct reset *q, struct fail *f)
 		_cleanup_free_ char *size = NULL, *question = NULL;
 
 		for (size_t i = 0; i < d.nitems; i++) {
-			bytes += d.items[i].kind == DISK_HOME ? d.items[i].bytes : 0;
+			bool kept = d.items[i].kind == DISK_HOME || d.items[i].kind == DISK_COPY;
+
+			bytes += kept ? d.items[i].bytes : 0;
 			n += d.items[i].kind == DISK_HOME;
 		}
 		size = report_bytes(bytes);
-		if (asprintf(&question, "This deletes %zu home%s (%s) for good. Type \"homes\" to go on:", n,
+		if (asprintf(&question, "This deletes %zu home%s and all copies of projects (%s) for good. Type \"homes\" to go on:", n,
 			     n == 1 ? "" : "s", size ? size : "?") < 0)
 			return fail_set(f, ENOMEM, "reset");
 		r = ask_word(question, "homes");
@@ -91,8 +94,8 @@ static int stop_all(struct fail *f)
 	return 0;
 }
 
-/* Removes top whole, or all of it but the entry keep. */
-static int remove_tree(const char *top, const char *keep, struct fail *f)
+/* Removes top whole, or all of it but the entries of keep. */
+static int remove_tree(const char *top, char *const *keep, struct fail *f)
 {
 	DIR *d = keep ? opendir(top) : NULL;
 	int r = 0;
@@ -104,7 +107,7 @@ static int remove_tree(const char *top, const char *keep, struct fail *f)
 	for (const struct dirent *e; d && (e = readdir(d));) {
 		int k;
 
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, keep) == 0)
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strv_contains(keep, e->d_name))
 			continue;
 		k = path_remove_tree(dirfd(d), e->d_name);
 		if (k < 0 && r == 0)
@@ -117,6 +120,8 @@ static int remove_tree(const char *top, const char *keep, struct fail *f)
 
 static int remove_all(const struct reset *q, struct fail *f)
 {
+	static char homes[] = "homes", copies[] = "copies";
+	char *const keep[] = { homes, copies, NULL };
 	static const enum path_xdg kinds[] = { PATH_RUNTIME, PATH_STATE, PATH_DATA, PATH_CONFIG };
 	int r = 0;
 
@@ -128,7 +133,7 @@ static int remove_all(const struct reset *q, struct fail *f)
 		r = path_xdg(kinds[i], &top);
 		if (r < 0)
 			return fail_set(f, -r, "reset: cannot tell where claude-sandbox's directories are");
-		r = remove_tree(top, kinds[i] == PATH_DATA && !q->homes ? "homes" : NULL, f);
+		r = remove_tree(top, kinds[i] == PATH_DATA && !q->homes ? keep : NULL, f);
 	}
 	return r;
 }
@@ -171,7 +176,7 @@ const struct cmd cmd_reset = {
 	.section = "set-up",
 	.summary = "stop everything and remove what claude-sandbox keeps",
 	.help = "Stops every sandbox of yours, and removes the runtime directory, the audit, the quarantine, trust, "
-		"tokens that login kept, private copies and caches. Homes stay unless --homes, configuration unless "
+		"tokens that login kept, private copies and caches. Homes and copies of projects stay unless --homes, configuration unless "
 		"--config: with both, nothing of claude-sandbox is left but the program.",
 	.options = options,
 	.run = cmd_reset_run,

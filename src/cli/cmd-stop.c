@@ -1,20 +1,27 @@
 /* Ends sandboxes: `stop` those that run, `rm` also what is left of one. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "cli/args.h"
+#include "cli/copy.h"
 #include "cli/ctl.h"
+#include "cli/disk.h"
+#include "cli/here.h"
+#include "report/table.h"
 #include "supervisor/name.h"
 #include "wire/control.h"
 
 #define BEYOND_MS 15000 /* after its grace a sandbox must be gone within this */
 
-enum { STOP_ALL, STOP_TIME, RM_FORCE };
+enum { STOP_ALL, STOP_TIME, RM_FORCE, RM_COPIES, RM_YES };
 
 static const struct cmd_option stop_options[] = {
 	[STOP_ALL] = { "all", 'a', NULL, "Every sandbox of yours." },
@@ -26,6 +33,8 @@ static const struct cmd_option rm_options[] = {
 	[STOP_ALL] = { "all", 'a', NULL, "Every sandbox of yours." },
 	[STOP_TIME] = { "time", 't', "TIME", "With --force: how long its processes have after SIGTERM." },
 	[RM_FORCE] = { "force", 'f', NULL, "Stops it first." },
+	[RM_COPIES] = { "copies", 0, NULL, "Removes also the copies of projects that it worked on; asks first." },
+	[RM_YES] = { "yes", 'y', NULL, "With --copies: does not ask." },
 	{ 0 },
 };
 
@@ -106,7 +115,7 @@ static int stop_names(char *const *names, bool all, const uint64_t *grace, struc
 }
 
 struct request {
-	bool all, force, have_grace;
+	bool all, force, copies, yes, have_grace;
 	uint64_t grace;
 	char **names;
 };
@@ -126,6 +135,8 @@ static int read_words(int argc, char **argv, const struct cmd_option *options, s
 		q->have_grace = q->have_grace || r == STOP_TIME;
 		q->all = q->all || r == STOP_ALL;
 		q->force = q->force || r == RM_FORCE;
+		q->copies = q->copies || r == RM_COPIES;
+		q->yes = q->yes || r == RM_YES;
 	}
 	if (q->all && q->names)
 		return fail_set(f, 0, "%s, '%s': a name and --all do not go together", argv[0], q->names[0]);
@@ -173,6 +184,77 @@ static int refuse_running(char *const *names, struct fail *f)
 	return 0;
 }
 
+/* Says what copies there are in dir; their number. */
+static size_t list_copies(const char *dir)
+{
+	struct dirent **v = NULL;
+	int n = scandir(dir, &v, NULL, alphasort);
+	size_t count = 0;
+
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *path = v[i]->d_name[0] == '.' ? NULL : path_join(dir, v[i]->d_name);
+		_cleanup_free_ char *size = path ? report_bytes(disk_usage(path)) : NULL;
+		_cleanup_free_ char *shown = path ? str_printable(path, strlen(path)) : NULL;
+
+		if (shown) {
+			(void)fprintf(stderr, "  %10s  %s\n", size ? size : "", shown);
+			count++;
+		}
+		free(v[i]);
+	}
+	free(v);
+	return count;
+}
+
+/* A name that does not run; the claim keeps one from starting meanwhile. */
+static int remove_copies(const char *name, bool yes, struct fail *f)
+{
+	_cleanup_claim_ struct name_claim *claim = NULL;
+	_cleanup_free_ char *dir = NULL, *question = NULL;
+	int r = copy_dir(name, &dir, f);
+
+	if (r < 0 || access(dir, F_OK) < 0)
+		return r;
+	r = name_claim_new(name, false, &claim, f);
+	if (r > 0)
+		return fail_set(f, EBUSY, "the copies of '%s'", name);
+	if (r < 0)
+		return r;
+	r = 1;
+	if (list_copies(dir) && !yes) {
+		r = asprintf(&question, "Remove the copies of '%s', and the work in them?", name) < 0 ? -ENOMEM : here_ask(question);
+		if (r == -ENOTTY) {
+			(void)fail_set(f, 0, "rm --copies, '%s': no terminal to ask on", name);
+			fail_hint(f, "claude-sandbox rm --copies --yes %s", name);
+		}
+	}
+	if (r == 1) {
+		r = path_remove_tree(AT_FDCWD, dir);
+		if (r < 0)
+			(void)fail_set(f, -r, "cannot remove '%s'", dir);
+	}
+	name_claim_remove(claim);
+	return r < 0 ? r : 0;
+}
+
+/* Without --copies they are named, so that nobody takes them for removed. */
+static int settle_copies(const struct request *q, struct fail *f)
+{
+	int r = 0;
+
+	for (char *const *n = q->names; n && *n && r == 0; n++) {
+		_cleanup_free_ char *dir = NULL;
+
+		if (q->copies) {
+			r = remove_copies(*n, q->yes, f);
+			continue;
+		}
+		if (copy_dir(*n, &dir, NULL) == 0 && access(dir, F_OK) == 0)
+			(void)fprintf(stderr, "claude-sandbox: copies of the project are kept: claude-sandbox rm --copies %s removes them\n", *n);
+	}
+	return r;
+}
+
 static int cmd_rm_run(int argc, char **argv)
 {
 	struct request q = { 0 };
@@ -188,6 +270,8 @@ static int cmd_rm_run(int argc, char **argv)
 		r = add_own(&q, &f);
 	if (r == 0)
 		r = q.force ? stop_names(q.names, q.all, q.have_grace ? &q.grace : NULL, &f) : refuse_running(q.names, &f);
+	if (r == 0)
+		r = settle_copies(&q, &f);
 	strv_free(q.names);
 	if (r == 0)
 		return 0;
@@ -203,9 +287,10 @@ const struct cmd cmd_stop = {
 	.options = stop_options, .run = cmd_stop_run,
 };
 const struct cmd cmd_rm = {
-	.name = "rm", .args = "[--force] [--all | NAME...]", .section = "sandboxes", .sandboxes = true,
+	.name = "rm", .args = "[--force] [--copies [--yes]] [--all | NAME...]", .section = "sandboxes", .sandboxes = true,
 	.summary = "clear away what is left of a sandbox; with --force, stop it first",
 	.help = "A sandbox that ends leaves nothing, so that this is of use after a crash, or with --force in scripts written for "
-		"other tools. It never deletes a home: claude-sandbox home rm does.",
+		"other tools. What it worked on in project-mode copy is kept without --copies. It never deletes a home: "
+		"claude-sandbox home rm does.",
 	.options = rm_options, .run = cmd_rm_run,
 };

@@ -14,7 +14,7 @@
 const char *disk_kind_name(enum disk_kind k)
 {
 	static const char *const names[] = {
-		[DISK_HOME] = "home",	    [DISK_AGENT] = "agent",	      [DISK_IMAGE] = "image",
+		[DISK_HOME] = "home",	    [DISK_COPY] = "copy",	      [DISK_AGENT] = "agent",	      [DISK_IMAGE] = "image",
 		[DISK_GIT] = "git",	    [DISK_QUARANTINE] = "quarantine", [DISK_AUDIT] = "audit",
 		[DISK_RUNTIME] = "runtime", [DISK_OTHER] = "other",
 	};
@@ -133,7 +133,7 @@ static int compare(const void *a, const void *b)
 int disk_survey(struct disk *ret, struct fail *f)
 {
 	static const struct place data[] = {
-		{ "homes", DISK_HOME }, { "agent", DISK_AGENT }, { "images", DISK_IMAGE }, { 0 }
+		{ "homes", DISK_HOME }, { "copies", DISK_COPY }, { "agent", DISK_AGENT }, { "images", DISK_IMAGE }, { 0 }
 	};
 	static const struct place state[] = {
 		{ "git", DISK_GIT }, { "quarantine", DISK_QUARANTINE }, { "run", DISK_RUNTIME }, { 0 }

@@ -5,7 +5,7 @@
 
 #include "base/fail.h"
 
-enum disk_kind { DISK_HOME, DISK_AGENT, DISK_IMAGE, DISK_GIT, DISK_QUARANTINE, DISK_AUDIT, DISK_RUNTIME, DISK_OTHER };
+enum disk_kind { DISK_HOME, DISK_COPY, DISK_AGENT, DISK_IMAGE, DISK_GIT, DISK_QUARANTINE, DISK_AUDIT, DISK_RUNTIME, DISK_OTHER };
 
 struct disk_item {
 	enum disk_kind kind;

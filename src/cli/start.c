@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/where.h"
+#include "cli/copy.h"
 #include "cli/ctl.h"
 #include "cli/verbose.h"
 #include "engine/agent-own.h"
@@ -37,7 +38,7 @@ struct start {
 	struct name_claim *claim;
 	struct survey *survey;
 	struct plan *plan;
-	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd, *agent;
+	char *home_dir, *git_private, *quarantine, *guard_helper, *receipt, *cwd, *agent, *copy;
 	char **watch, **secrets;
 };
 
@@ -54,6 +55,7 @@ static void start_done(struct start *s)
 	free(s->receipt);
 	free(s->cwd);
 	free(s->agent);
+	free(s->copy);
 	strv_free(s->watch);
 	strv_free(s->secrets);
 }
@@ -149,6 +151,11 @@ static int working_directory(struct start *s, struct fail *f)
 	return 0;
 }
 
+static bool wants_copy(const struct start *s)
+{
+	return str_eq(config_str(s->o->config, OPT_PROJECT_MODE), "copy");
+}
+
 /* The state directory, made, without links in its path: what lies in it is mounted. Caller frees. */
 static int state_dir(char **ret, struct fail *f)
 {
@@ -177,8 +184,8 @@ static int places(struct start *s, struct fail *f)
 	if (r < 0)
 		return fail_set(f, -r, "cannot tell the runtime directory");
 	/* A name is unique within a runtime directory; logins without one have another. */
-	if (asprintf(&s->git_private, "%s/git/%s.%04x", state, s->claim->name,
-		     (unsigned)str_hash(runtime, strlen(runtime)) & 0xffff) < 0 ||
+	if (asprintf(&s->git_private, "%s/git/%s.%04x%s", state, s->claim->name,
+		     (unsigned)str_hash(runtime, strlen(runtime)) & 0xffff, wants_copy(s) ? ".copy" : "") < 0 ||
 	    asprintf(&s->quarantine, "%s/quarantine/%s", state, s->base) < 0)
 		return -ENOMEM;
 	r = where_helper("cs-guard", &s->guard_helper);
@@ -255,7 +262,15 @@ static int compose(struct start *s, struct fail *f)
 		(void)fprintf(stderr, "claude-sandbox: left by a killed sandbox: %s\n", *l);
 	for (char **l = lines; l && *l && !s->o->quiet; l++)
 		(void)fprintf(stderr, "claude-sandbox: left by a killed sandbox: %s\n", *l);
+	if (wants_copy(s)) {
+		r = copy_make(s->project, s->claim->name, s->o->quiet, &s->copy, f);
+		if (r < 0)
+			return r;
+		rq.copy = s->copy;
+	}
 	r = compose_plan(s->o->config, s->survey, &rq, &s->plan, &s->watch, f);
+	if (r < 0 && s->copy)
+		(void)path_remove_tree(AT_FDCWD, s->copy);
 	if (r == 0 && s->o->verbose)
 		verbose_start(s->o, s->survey, s->plan, s->home_dir);
 	return r;
@@ -266,10 +281,11 @@ static struct supervisor_spec spec_of(const struct start *s, bool lasting)
 	const struct config *c = s->o->config;
 
 	return (struct supervisor_spec){
-		.claim = s->claim, .plan = s->plan, .project = s->project,
+		.claim = s->claim, .plan = s->plan, .project = s->project, .copy = s->copy,
 		.home_name = config_str(c, OPT_HOME) ? config_str(c, OPT_HOME) : s->base,
 		.guard_helper = s->guard_helper, .guard_watch = s->watch, .git_private = s->git_private, .git_apply = git_apply(s),
-		.lasting = lasting, .quarantine = s->quarantine, .receipt_file = s->receipt,
+		/* the next start has another copy, and no use for the private files of this one */
+		.lasting = lasting && !s->copy, .quarantine = s->quarantine, .receipt_file = s->receipt,
 		.memory = config_num(c, OPT_LIMITS_MEMORY), .pids = config_num(c, OPT_LIMITS_PIDS),
 		.cpus_milli = config_num(c, OPT_LIMITS_CPUS), .timeout_ms = config_num(c, OPT_TIMEOUT),
 		.idle_stop_ms = config_num(c, OPT_IDLE_STOP), .stop_grace_ms = config_num(c, OPT_STOP_GRACE),
@@ -336,6 +352,14 @@ int start_plan(struct runopts *o, const char *project, const char *repository, s
 	rq.cwd = s.cwd;
 	rq.home_dir = s.home_dir;
 	rq.private_dir = s.git_private;
+	if (wants_copy(&s)) {
+		_cleanup_free_ char *dir = NULL;
+
+		r = copy_dir(rq.name, &dir, f);
+		if (r < 0 || !(s.copy = path_join(dir, "NEW")))
+			return r < 0 ? r : -ENOMEM;
+		rq.copy = s.copy;
+	}
 	r = compose_plan(o->config, s.survey, &rq, ret, &s.watch, f);
 	(void)path_remove_tree(AT_FDCWD, s.git_private);
 	return r;

@@ -171,13 +171,23 @@ static unsigned reading_flags(const struct compose *c, const char *src)
 	return (st.st_mode & (S_ISDIR(st.st_mode) ? 05 : 04)) == (S_ISDIR(st.st_mode) ? 05 : 04) ? 0 : PLAN_IDMAP;
 }
 
+/* Where a host path is mounted from: with a copy of the project, nothing comes from the project. Caller frees. */
+static char *mounted_from(const struct compose *c, const char *src)
+{
+	const char *below = c->request->copy ? path_below(src, c->survey->project) : NULL;
+
+	if (!below)
+		return strdup(src);
+	return *below ? path_join(c->request->copy, below) : strdup(c->request->copy);
+}
+
 /* src: a real path, as it was judged. What is mounted is that, and no link that came in between. */
 static int item_add(struct compose *c, struct items *l, unsigned rank, unsigned flags, const char *src, const char *dst,
 		    const char *why)
 {
 	struct item it = {
 		.flags = PLAN_NOFOLLOW | (flags & PLAN_WRITE ? flags : flags | reading_flags(c, src)),
-		.rank = rank, .src = strdup(src), .dst = inside_path(c, dst), .why = strdup(why),
+		.rank = rank, .src = mounted_from(c, src), .dst = inside_path(c, dst), .why = strdup(why),
 	};
 	struct item *p = realloc(l->v, sizeof(*p) * (l->n + 1));
 
@@ -350,14 +360,16 @@ static int add_agent_mounts(struct compose *c, struct items *l)
 static int add_project(struct compose *c, struct items *l)
 {
 	const struct survey *s = c->survey;
-	bool writable = str_eq(config_str(c->config, OPT_PROJECT_MODE), "rw");
+	const char *mode = config_str(c->config, OPT_PROJECT_MODE);
+	bool writable = !str_eq(mode, "ro");
 
-	if (writable && s->project_read_only) {
+	if (str_eq(mode, "rw") && s->project_read_only) {
 		(void)fail_set(c->fail, EROFS, "project, '%s'", s->project);
 		fail_hint(c->fail, "its file system is mounted read-only: claude-sandbox run --project-mode ro");
 		return -EROFS;
 	}
-	return item_add(c, l, 4, PLAN_IDMAP | (writable ? PLAN_WRITE : 0U), s->project, s->project, "project");
+	return item_add(c, l, 4, PLAN_IDMAP | (writable ? PLAN_WRITE : 0U), s->project, s->project,
+			str_eq(mode, "copy") ? "copy of the project" : "project");
 }
 
 static int add_seen(struct compose *c)
@@ -444,16 +456,54 @@ static int add_devices(struct compose *c)
 	return 0;
 }
 
+/* The guards of a copy are found in the copy, and stand where it is mounted. */
+static int move_guards(struct compose *c, size_t from)
+{
+	for (size_t i = from; i < c->plan->nops; i++) {
+		struct plan_op *op = &c->plan->ops[i];
+		const char *below = path_below(op->dst, c->request->copy);
+		char *dst;
+
+		if (!below)
+			continue;
+		dst = path_join(c->survey->project, below);
+		if (!dst)
+			return -ENOMEM;
+		free(op->dst);
+		op->dst = dst;
+	}
+	return 0;
+}
+
+static int add_copy_guards(struct compose *c, const struct guard_git *g, char ***ret_watch)
+{
+	size_t from = c->plan->nops;
+	int r;
+
+	if (g->common) {
+		(void)fail_set(c->fail, 0, "project-mode copy, '%s': its repository lies outside of it, and is not copied",
+			       c->survey->project);
+		fail_hint(c->fail, "git clone it and start there, or use --project-mode ro");
+		return -ENOTSUP;
+	}
+	r = guard_plan(c->plan, c->request->copy, config_list(c->config, OPT_GUARD), g, c->request->private_dir, ret_watch, c->fail);
+	return r == 0 ? move_guards(c, from) : r;
+}
+
 static int add_guards(struct compose *c, char ***ret_watch)
 {
+	/* for --dry-run the copy is not made, and what is guarded in the project is what would be in the copy */
+	bool copy = c->request->copy && access(c->request->copy, F_OK) == 0;
 	struct guard_git *g = NULL;
 	char *const *list = config_list(c->config, OPT_GUARD);
 	int r;
 
 	if (!c->request->private_dir)
 		return 0;
-	r = guard_git_survey(c->survey->project, &g, c->fail);
-	if (r == 0 && !str_eq(config_str(c->config, OPT_PROJECT_MODE), "rw")) {
+	r = guard_git_survey(copy ? c->request->copy : c->survey->project, &g, c->fail);
+	if (r == 0 && copy) {
+		r = add_copy_guards(c, g, ret_watch);
+	} else if (r == 0 && str_eq(config_str(c->config, OPT_PROJECT_MODE), "ro")) {
 		/* nothing to guard, but a linked worktree's history is needed to read it */
 		if (g->common)
 			r = compose_add(c, PLAN_BIND, 0, g->common, g->common, "repository of this worktree");

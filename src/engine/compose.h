@@ -12,6 +12,7 @@ struct compose_request {
 	const char *home_dir;	 /* on the host: what $HOME is inside (home_prepare) */
 	const char *private_dir; /* on the host: of this sandbox, for the private copies of git's configuration; NULL: no guards
 				  * are composed */
+	const char *copy;	 /* on the host: a copy of the project (real) that stands in for it; NULL: the project itself */
 	char *const *argv;	 /* the command; NULL: a login shell */
 	const char *cwd;	 /* where it starts inside; NULL, or not there inside: the project */
 	char *const *env;	 /* the caller's environment, of which config env.pass names what passes */

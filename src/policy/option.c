@@ -133,9 +133,12 @@ const struct option_def option_table[OPT__COUNT] = {
 			"each project has one of its own. Homes are kept in ~/.local/share/claude-sandbox/homes.",
 	},
 	[OPT_PROJECT_MODE] = {
-		.name = "project-mode", .type = OPTION_ENUM, .def = "rw", .choices = "ro rw", .tighten = TIGHTEN_RANK,
-		.flag = "project-mode", .arg = "MODE",
-		.help = "How the project is mounted: rw (writable but for what is guarded), or ro (read-only).",
+		.name = "project-mode", .type = OPTION_ENUM, .def = "rw", .choices = "ro copy rw",
+		.tighten = TIGHTEN_RANK, .flag = "project-mode", .arg = "MODE",
+		.help = "What is mounted where the project lies. rw: the project, writable but for what is guarded. ro: the "
+			"project, read-only. copy: a copy of it, made at the start and writable but for what is guarded; the "
+			"project itself is not visible. The copy is kept when the sandbox ends, in "
+			"~/.local/share/claude-sandbox/copies, until claude-sandbox rm --copies removes it.",
 	},
 	[OPT_SHELL] = {
 		.name = "shell", .type = OPTION_STRING, .tighten = TIGHTEN_NO, .flag = "shell", .arg = "PATH",

@@ -54,6 +54,7 @@ int info_json(const struct supervisor *sv, struct buf *out)
 	json_put_str(o, "state", state_name(sv));
 	json_put_str(o, "project", sv->project);
 	json_put_str(o, "home", sv->home_name);
+	json_put_str(o, "copy", sv->copy);
 	json_put_str(o, "engine", "native");
 	json_put_str(o, "net", net_name(sv->net));
 	json_put_int(o, "pid", getpid());

@@ -98,6 +98,7 @@ struct supervisor {
 	char *name, *project, *home_name, *cwd;
 	char **argv, **env; /* the default command and the environment of every session */
 	char *receipt_file;
+	char *copy; /* of the project, mounted in its stead; or NULL */
 	enum plan_net net;
 	uint64_t memory, pids, cpus_milli, timeout_ms, idle_stop_ms, stop_grace_ms;
 	int64_t started;

@@ -353,6 +353,7 @@ static int take_spec(struct supervisor *sv, const struct supervisor_spec *spec)
 	sv->name = copy(sv->claim->name);
 	sv->project = copy(spec->project);
 	sv->home_name = copy(spec->home_name);
+	sv->copy = copy(spec->copy);
 	sv->receipt_file = copy(spec->receipt_file);
 	sv->cwd = copy(sv->plan->cwd);
 	sv->argv = strv_copy(sv->plan->argv);

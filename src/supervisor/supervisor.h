@@ -13,6 +13,7 @@ struct supervisor_spec {
 	struct name_claim *claim;
 	struct plan *plan;
 	const char *project;
+	const char *copy;	     /* what is mounted in its stead, on the host: watched, and named at the end; or NULL */
 	const char *home_name;	     /* the sandbox's home, by name */
 	const char *guard_helper;    /* path of cs-guard; NULL: nothing is watched */
 	char *const *guard_watch;    /* what guard_plan() said must be watched */

@@ -299,7 +299,8 @@ static void guard_start(struct trail *t)
 	if (!t->helper || !t->watch)
 		return;
 	if (t->guard_starts++ >= GUARD_STARTS ||
-	    guard_watch_start(t->helper, sv->project, t->watch, t->quarantine, sv->engine.launcher_fd, &t->guard, &f) < 0) {
+	    guard_watch_start(t->helper, sv->copy ? sv->copy : sv->project, t->watch, t->quarantine, sv->engine.launcher_fd, &t->guard,
+			      &f) < 0) {
 		t->guard.socket = -1;
 		sv_log(sv, "guard: %s", f.msg);
 		keep(&t->noted, "guard", f.msg[0] ? f.msg : "it could not be kept running");
@@ -436,6 +437,7 @@ static void write_receipt(struct supervisor *sv, struct trail *t)
 		return;
 	json_put_str(o, "name", sv->name);
 	json_put_str(o, "project", sv->project);
+	json_put_str(o, "copy", sv->copy);
 	json_put_int(o, "started", sv->started);
 	json_put_int(o, "ended", sv_now_ms());
 	json_put_int(o, "status", sv->status);
@@ -450,8 +452,23 @@ static void write_receipt(struct supervisor *sv, struct trail *t)
 		keep(&t->noted, sv->receipt_file, strerror(-r));
 }
 
+/* Commands that are ready to be used. --remove-destination: nothing is written through a link. */
+static void copied(struct buf *b, const struct supervisor *sv)
+{
+	_cleanup_free_ char *copy = sv->copy ? str_shell_quote(sv->copy) : NULL, *project = str_shell_quote(sv->project);
+	_cleanup_strv_ char **lines = NULL;
+
+	if (!copy || !project)
+		return;
+	(void)strv_addf(&lines, "see its changes:  diff -r --no-dereference %s %s", project, copy);
+	(void)strv_addf(&lines, "take them:        cp -a --remove-destination %s/. %s/", copy, project);
+	(void)strv_addf(&lines, "remove it:        claude-sandbox rm --copies %s", sv->name);
+	section(b, "the project is as it was; this sandbox worked on a copy, which is kept:", lines);
+}
+
 static void taken(struct buf *b, const struct trail *t)
 {
+	copied(b, t->sv);
 	section(b, "moved out of the project, because the host would obey it:", t->quarantined);
 	if (t->quarantined)
 		buf_puts(b, "  hint: to let one be made: --guard '!NAME', or guard = !NAME in the configuration\n");
