@@ -183,7 +183,7 @@ user_tree() {
 }
 
 bats_all() { # FILE...
-	local f who tree turn head queue=() serial=()
+	local f who tree both turn head queue=() serial=()
 	case " $* " in
 	*/agents/*)
 		CS_AGENT_DIR=$(tests/agents/install.sh) || say "no agent could be fetched"
@@ -198,6 +198,8 @@ bats_all() { # FILE...
 		result "bats tree" 0 1 0
 		tree=
 	}
+	# root's turn in the same one: its tests, too, do things as the ordinary user
+	both=${tree:-$top}
 	for f; do
 		head=$(head -n 5 "$f")
 		for who in root user; do
@@ -212,12 +214,12 @@ bats_all() { # FILE...
 	for turn in "${queue[@]}"; do
 		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
 		who=${turn%% *}
-		if [ "$who" = root ]; then bats_file "${turn#* }" root "$top" & else bats_file "${turn#* }" user "$tree" & fi
+		if [ "$who" = root ]; then bats_file "${turn#* }" root "$both" & else bats_file "${turn#* }" user "$tree" & fi
 	done
 	wait
 	for turn in "${serial[@]}"; do
 		who=${turn%% *}
-		if [ "$who" = root ]; then bats_file "${turn#* }" root "$top"; else bats_file "${turn#* }" user "$tree"; fi
+		if [ "$who" = root ]; then bats_file "${turn#* }" root "$both"; else bats_file "${turn#* }" user "$tree"; fi
 	done
 }
 
