@@ -27,6 +27,7 @@
 #include "survey/survey.h"
 
 #define END_MS 60000U /* how long a sandbox of the wanted name may take to end */
+#define TRY_MS 50U
 
 extern char **environ;
 
@@ -71,12 +72,12 @@ static bool is_session_setting(const char *name)
 	return false;
 }
 
-/* Waits for a sandbox that is on its way out: -ESRCH then, for another try at its name. */
+/* Waits a little for a sandbox that is on its way out, or has a name and no socket yet: -ESRCH, for another try. */
 static int await(const char *name)
 {
-	int r = name_await_end(name, END_MS);
+	int r = name_await_end(name, TRY_MS);
 
-	return r < 0 ? r : -ESRCH;
+	return r < 0 && r != -ETIMEDOUT ? r : -ESRCH;
 }
 
 /* Joins the sandbox of that name, unless the command line asks for another kind of sandbox. */
@@ -124,7 +125,7 @@ static int claim(struct start *s, struct start_result *ret, struct fail *f)
 	const char *wanted = config_str(s->o->config, OPT_NAME);
 	const char *name = wanted ? wanted : s->base;
 
-	for (int tries = 0; tries < 10; tries++) {
+	for (unsigned waited = 0; waited < END_MS; waited += TRY_MS) {
 		int r = name_claim_new(name, s->own && !wanted, &s->claim, f);
 
 		if (r <= 0)
