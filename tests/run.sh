@@ -257,7 +257,7 @@ else
 	if has_phase bats; then
 		bats_all "$top"/tests/*/*.bats
 	fi
-	if has_phase mutation && [ -x tests/mutation.sh ]; then lines_of mutation tests/mutation.sh; fi
+	if has_phase mutation; then lines_of mutation "$(user_tree)/tests/mutation.sh"; fi
 	if has_phase lint; then lines_of lint tools/lint.sh; fi
 fi
 
