@@ -68,8 +68,10 @@ void inner_spawn(struct supervisor *sv)
 	if (sv->state != SV_RUNNING && !early)
 		return;
 	for (struct session *s = sv->sessions; s; s = s->next)
-		if (s->state == SESSION_WAITING)
+		if (s->state == SESSION_WAITING) {
+			sv->sent = true;
 			session_send(s);
+		}
 }
 
 static void on_want_map(struct supervisor *sv, const struct ipc_msg *m, int *fds _unused_, size_t nfds _unused_)

@@ -99,6 +99,7 @@ struct supervisor {
 	char **argv, **env; /* the default command and the environment of every session */
 	char *receipt_file;
 	char *copy; /* of the project, mounted in its stead; or NULL */
+	bool sent;  /* a command has been sent to pid 1: something may have run */
 	enum plan_net net;
 	uint64_t memory, pids, cpus_milli, timeout_ms, idle_stop_ms, stop_grace_ms;
 	int64_t started;

@@ -408,6 +408,12 @@ void trail_settle(struct supervisor *sv)
 		(void)path_remove_tree(AT_FDCWD, t->git_private);
 	for (char **l = t->git_config; l && *l; l++)
 		add_event(t, "gitconfig", *l, NULL);
+	if (sv->copy && !sv->sent) {
+		/* the sandbox never stood: nobody's work is in it */
+		(void)path_remove_tree(AT_FDCWD, sv->copy);
+		free(sv->copy);
+		sv->copy = NULL;
+	}
 }
 
 /* A section of the receipt. Bounded: who floods one must not push the next off the screen. */
@@ -462,7 +468,7 @@ static void copied(struct buf *b, const struct supervisor *sv)
 		return;
 	(void)strv_addf(&lines, "see its changes:  diff -r --no-dereference %s %s", project, copy);
 	(void)strv_addf(&lines, "take them:        cp -a --remove-destination %s/. %s/", copy, project);
-	(void)strv_addf(&lines, "remove it:        claude-sandbox rm --copies %s", sv->name);
+	(void)strv_addf(&lines, "remove copies:    claude-sandbox rm --copies %s", sv->name);
 	section(b, "the project is as it was; this sandbox worked on a copy, which is kept:", lines);
 }
 

@@ -196,3 +196,15 @@ hello"
 		assert_lacks "$output" left
 	done
 }
+
+@test "a start that fails leaves no copy" {
+	run cs run -T --project-mode copy --memory 64M -- true
+	[ "$status" = 125 ] || { # this machine has control groups to give
+		assert_status 0
+		[ "$(copies | wc -l)" = 1 ]
+		return 0
+	}
+	assert_has "$output" memory
+	wait_for 10 none_runs
+	assert_eq "$(copies)" ''
+}
