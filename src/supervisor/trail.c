@@ -408,9 +408,13 @@ void trail_settle(struct supervisor *sv)
 		(void)path_remove_tree(AT_FDCWD, t->git_private);
 	for (char **l = t->git_config; l && *l; l++)
 		add_event(t, "gitconfig", *l, NULL);
+	/* the sandbox never stood: nobody's work is in it */
 	if (sv->copy && !sv->sent) {
-		/* the sandbox never stood: nobody's work is in it */
+		_cleanup_free_ char *dir = path_dirname(sv->copy);
+
 		(void)path_remove_tree(AT_FDCWD, sv->copy);
+		if (dir)
+			(void)rmdir(dir); /* where it is empty */
 		free(sv->copy);
 		sv->copy = NULL;
 	}

@@ -206,5 +206,5 @@ hello"
 	}
 	assert_has "$output" memory
 	wait_for 10 none_runs
-	assert_eq "$(copies)" ''
+	assert_eq "$(find "$(D)" -mindepth 1)" ''
 }
