@@ -215,6 +215,7 @@ static int remove_copies(const char *name, bool yes, struct fail *f)
 
 	if (r < 0 || access(dir, F_OK) < 0)
 		return r;
+	(void)name_await_end(name, BEYOND_MS); /* one that ends by itself */
 	r = name_claim_new(name, false, &claim, f);
 	if (r > 0)
 		return fail_set(f, EBUSY, "the copies of '%s'", name);

@@ -205,6 +205,5 @@ hello"
 		return 0
 	}
 	assert_has "$output" memory
-	wait_for 10 none_runs
-	assert_eq "$(find "$(D)" -mindepth 1)" ''
+	wait_for 10 sh -c "[ -z \"\$(find '$(D)' -mindepth 1)\" ]"
 }
