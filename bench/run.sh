@@ -23,6 +23,7 @@ part() { # TITLE PROGRAM ABOUT
 	echo "| | |"
 	echo "|---|---|"
 	echo "| machine | $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1048576)) GiB |"
+	echo "| load before | $(cut -d ' ' -f 1-3 /proc/loadavg) |"
 	echo "| system | $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release), Linux $(uname -r) |"
 	echo "| claude-sandbox | $("${BUILD:-build}/claude-sandbox" version 2>/dev/null | head -n 1), commit $(git rev-parse --short HEAD 2>/dev/null) |"
 	echo "| bubblewrap | $(version bwrap --version) |"
