@@ -7,13 +7,15 @@ cs=$1
 dir=$(mktemp -d "${TMPDIR:-/tmp}/claude-sandbox-demo.XXXXXX")
 dir=$(cd "$dir" && pwd -P)
 host_sleep='' listener=''
+ours() { XDG_DATA_HOME=$dir/data XDG_STATE_HOME=$dir/state "$cs" "$@" 2>/dev/null; }
+audited() { ours log --all --json | grep -q '"stop"'; }
 cleanup() {
 	[ -z "$host_sleep" ] || kill "$host_sleep" 2>/dev/null
 	[ -z "$listener" ] || kill "$listener" 2>/dev/null
 	wait 2>/dev/null
-	# the sandbox's last act is to close its audit log
+	# the sandbox's last act is to write its end into the audit and to close it, a moment after its command has ended
 	for _ in $(seq 100); do
-		[ -e "$dir/state/claude-sandbox/audit.db-wal" ] || break
+		audited && [ ! -e "$dir/state/claude-sandbox/audit.db-wal" ] && break
 		sleep 0.05
 	done
 	rm -rf "$dir"
@@ -125,6 +127,6 @@ after "the host's process still runs" kill -0 "$host_sleep"
 after "nobody reached the host's server" not test -e "$dir/visits"
 after 'the hook made inside is not in the repository' not test -e "$project/.git/hooks/post-commit"
 after "the agent's settings are as they were" test "$(cat "$project/.claude/settings.json")" = '{}'
-running() { XDG_DATA_HOME=$dir/data XDG_STATE_HOME=$dir/state "$cs" ls 2>/dev/null | grep -F "$project"; }
+running() { ours ls | grep -F "$project"; }
 after 'nothing is left running' not running
 exit "$status"
