@@ -18,7 +18,7 @@
 #include "cli/disk.h"
 #include "cli/here.h"
 #include "engine/home.h"
-#include "kernel/landlock.h"
+#include "kernel/isolate.h"
 #include "report/json.h"
 #include "report/table.h"
 #include "supervisor/name.h"
@@ -96,24 +96,7 @@ static int list(const struct home_args *a, struct fail *f)
 
 static int lock_up(const char *dir, bool write)
 {
-	static const char *const readable[] = { "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/nix" };
-	_cleanup_close_ int rules = -1;
-	int r;
-
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	if (landlock_abi() <= 0)
-		return 0;
-	rules = landlock_ruleset(true, landlock_abi() >= 4);
-	if (rules < 0)
-		return rules;
-	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
-		r = landlock_grant_path(rules, readable[i], LANDLOCK_READ | LANDLOCK_EXEC);
-		if (r < 0 && r != -ENOENT)
-			return r;
-	}
-	r = landlock_grant_path(rules, dir, LANDLOCK_READ | (write ? LANDLOCK_WRITE : 0U));
-	return r < 0 ? r : landlock_enforce(rules);
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : isolate_program(dir, write);
 }
 
 static _Noreturn void child(const char *dir, char *const *argv, int in, int out, bool write)

@@ -23,7 +23,7 @@
 #include "base/path.h"
 #include "base/spawn.h"
 #include "base/str.h"
-#include "kernel/landlock.h"
+#include "kernel/isolate.h"
 
 #define PACKAGE	    "@anthropic-ai/claude-code"
 #define PROGRAM_MAX (1ULL << 30) /* bytes, unpacked */
@@ -273,24 +273,11 @@ static int fetch(const char *dir, const struct release *rel, int *ret_fd, struct
 
 static int lock_up(void)
 {
-	static const char *const readable[] = { "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/nix" };
 	struct rlimit size = { PROGRAM_MAX, PROGRAM_MAX }, cpu = { 300, 300 };
-	_cleanup_close_ int rules = -1;
-	int r;
 
-	if (setrlimit(RLIMIT_FSIZE, &size) < 0 || setrlimit(RLIMIT_CPU, &cpu) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (setrlimit(RLIMIT_FSIZE, &size) < 0 || setrlimit(RLIMIT_CPU, &cpu) < 0)
 		return -errno;
-	if (landlock_abi() <= 0)
-		return 0;
-	rules = landlock_ruleset(true, landlock_abi() >= 4);
-	if (rules < 0)
-		return rules;
-	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
-		r = landlock_grant_path(rules, readable[i], LANDLOCK_READ | LANDLOCK_EXEC);
-		if (r < 0 && r != -ENOENT)
-			return r;
-	}
-	return landlock_enforce(rules);
+	return isolate_program(NULL, false);
 }
 
 static _Noreturn void untar(int tarball, int out)

@@ -91,3 +91,23 @@ int isolate_parser(void)
 
 	return isolate(&parser, NULL);
 }
+
+int isolate_program(const char *dir, bool write)
+{
+	static const char *const readable[] = { "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/nix" };
+	_cleanup_close_ int rules = -1;
+	int r = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	rules = landlock_ruleset(true, landlock_abi() >= 4);
+	if (rules < 0)
+		return rules;
+	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
+		r = landlock_grant_path(rules, readable[i], LANDLOCK_READ | LANDLOCK_EXEC);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	r = dir ? landlock_grant_path(rules, dir, LANDLOCK_READ | (write ? LANDLOCK_WRITE : 0U)) : 0;
+	return r < 0 ? r : landlock_enforce(rules);
+}
